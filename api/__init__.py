@@ -1,0 +1,1 @@
+"""Ask over HTTP: the FastAPI application and its hot path."""

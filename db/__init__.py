@@ -1,0 +1,1 @@
+"""What was measured: models, repository, migrations; the only importer of sqlalchemy."""

@@ -1,0 +1,1 @@
+"""The domain of hyctas: search space, architectures, graphs, targets, measurements, predictions, client."""

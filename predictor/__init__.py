@@ -1,0 +1,1 @@
+"""What will it take: features, regressor, calibration, evaluation, artifact."""

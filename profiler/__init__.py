@@ -1,0 +1,1 @@
+"""How long does it take: runtimes, the measuring protocol, plans."""

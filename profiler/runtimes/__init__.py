@@ -1,0 +1,1 @@
+"""The runtimes that execute a graph: one file each."""
