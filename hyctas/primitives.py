@@ -16,7 +16,7 @@ concat               (over channels)
 add, multiply        (multiply broadcasts a 1x1 map)
 scale                factor: a constant
 gate                                                                              gate: one learned number
-matmul
+matmul               transpose_left, transpose_right: 0 or 1
 transpose            permutation
 reshape              shape
 softmax              (over the last axis)
@@ -156,15 +156,24 @@ def _elementwise_shape(inputs: Sequence[Value], attributes: Attributes) -> tuple
     return left, inputs[0].dtype
 
 
+def _matmul_operands(inputs: Sequence[Value], attributes: Attributes) -> tuple[Shape, Shape]:
+    """Shapes of both operands after the transposes that the attributes ask for."""
+    shapes = []
+    for value, name in zip(inputs, ("transpose_left", "transpose_right"), strict=True):
+        *batch, rows, columns = value.shape
+        shapes.append((*batch, columns, rows) if _integer(attributes, name) else value.shape)
+    return shapes[0], shapes[1]
+
+
 def _matmul_shape(inputs: Sequence[Value], attributes: Attributes) -> tuple[Shape, str]:
-    left, right = inputs[0].shape, inputs[1].shape
+    left, right = _matmul_operands(inputs, attributes)
     if left[:-2] != right[:-2] or left[-1] != right[-2]:
         raise GraphError(f"cannot multiply matrices {left} and {right}")
     return (*left[:-1], right[-1]), inputs[0].dtype
 
 
 def _matmul_macs(inputs: Sequence[Value], attributes: Attributes, shape: Shape) -> int:
-    return math.prod(shape) * inputs[0].shape[-1]
+    return math.prod(shape) * _matmul_operands(inputs, attributes)[0][-1]
 
 
 def _transpose_shape(inputs: Sequence[Value], attributes: Attributes) -> tuple[Shape, str]:
