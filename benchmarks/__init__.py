@@ -1,0 +1,1 @@
+"""Speed and accuracy claims, each a ratio measured side by side in one run."""
