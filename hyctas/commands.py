@@ -1,0 +1,41 @@
+"""Every command of ``hyctas``: which module registers it, and its line in ``hyctas --help``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSource:
+    """Where a command comes from.
+
+    Attributes:
+        module: A composition root with a function ``register(app: typer.Typer) -> None``.
+        summary: One line for the list of commands, which is printed without importing `module`.
+    """
+
+    module: str
+    summary: str
+
+
+COMMANDS: Final[Mapping[str, CommandSource]] = MappingProxyType(
+    {
+        "targets": CommandSource("profiler.cli", "List what this machine can measure, and why not the rest."),
+        "arch": CommandSource("hyctas.cli", "Show, sample and export architectures."),
+        "profile": CommandSource("profiler.cli", "Measure operators or whole networks on this machine."),
+        "measurements": CommandSource("db.cli", "List measurements as a table, CSV or JSON."),
+        "train": CommandSource("predictor.cli", "Learn the latency of a target from its measurements."),
+        "evaluate": CommandSource("predictor.cli", "Score a registered model on other measurements."),
+        "predict": CommandSource("predictor.cli", "Predict the latency of architectures."),
+        "serve": CommandSource("api.cli", "Answer POST /predict over HTTP."),
+        "quickstart": CommandSource("hyctas.cli", "Profile this CPU, train, serve and ask, in a few minutes."),
+    }
+)
+
+EXTRAS: Final[Mapping[str, str]] = MappingProxyType(
+    {"torch": "torch", "pymoo": "search", "openvino": "openvino", "tensorrt": "tensorrt", "psycopg": "postgres"}
+)
+"""The extra that installs an optional module."""
