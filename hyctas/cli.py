@@ -1,0 +1,141 @@
+"""Commands on architectures (``hyctas arch``) and the guided start (``hyctas quickstart``)."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from hyctas.architecture import Architecture, ArchitectureDefaults
+from hyctas.architecture_json import to_json
+from hyctas.architecture_options import ArchitectureFile, read_architecture_file, with_settings
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Seed = Annotated[int, typer.Option(min=0, help="Equal seeds give equal results.")]
+
+
+class Sampler(StrEnum):
+    """How architectures are drawn."""
+
+    structured = "structured"
+    uniform = "uniform"
+
+
+arch: Final = typer.Typer(no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this package's commands to `app`."""
+    app.add_typer(arch, name="arch", help="Show, sample and export architectures.")
+
+
+@arch.command()
+@with_settings
+def show(file: ArchitectureFile, settings: ArchitectureDefaults, as_json: Json = False) -> None:
+    """Draw an architecture and print its parameters, MACs and memory."""
+    architecture = read_architecture_file(file, settings)
+    facts = _facts(architecture)
+    if as_json:
+        _print_json({**facts, "architecture": to_json(architecture)})
+        return
+
+    from hyctas.drawing import draw
+
+    typer.echo(draw(architecture))
+    typer.echo()
+    typer.echo(_described(architecture, facts))
+
+
+@arch.command()
+@with_settings
+def sample(
+    settings: ArchitectureDefaults,
+    count: Annotated[int, typer.Option(min=1, help="How many architectures.")] = 1,
+    seed: Seed = 0,
+    sampler: Annotated[
+        Sampler, typer.Option(help="structured: branches share trunks; uniform: all equally likely.")
+    ] = Sampler.structured,
+    depth: Annotated[int, typer.Option(help="Most cells of a branch.")] = 16,
+    as_json: Json = False,
+) -> None:
+    """Draw architectures at random: one a line, or one document with --json."""
+    documents = [to_json(architecture) for architecture in _drawn(settings, count, seed, sampler, depth)]
+    if as_json:
+        _print_json({"sampler": sampler.value, "seed": seed, "architectures": documents})
+        return
+    for document in documents:
+        typer.echo(json.dumps(document, separators=(",", ":")))
+
+
+@arch.command()
+@with_settings
+def onnx(
+    file: ArchitectureFile,
+    settings: ArchitectureDefaults,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The ONNX file to write.")],
+    seed: Seed = 0,
+    fold_batch_norm: Annotated[bool, typer.Option(help="Fold batch norms into convolutions.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Write the ONNX model of an architecture, with seeded random weights."""
+    from hyctas.lowering import lower
+    from hyctas.onnx_form import to_onnx
+    from hyctas.weights import seeded_weights
+
+    architecture = read_architecture_file(file, settings)
+    graph = lower(architecture)
+    model = to_onnx(graph, seeded_weights(graph, seed), fold_batch_norm=fold_batch_norm).SerializeToString()
+    out.write_bytes(model)
+    if as_json:
+        _print_json({"path": str(out), "size_bytes": len(model), "seed": seed, "key": architecture.key})
+    else:
+        typer.echo(f"wrote {out}: {len(model) / 1e6:.1f} MB, random weights of seed {seed}")
+
+
+def _drawn(
+    settings: ArchitectureDefaults, count: int, seed: int, sampler: Sampler, depth: int
+) -> tuple[Architecture, ...]:
+    import numpy as np
+
+    from hyctas.sampling import sample_structured, sample_uniform
+    from hyctas.space import SearchSpace
+
+    draw_from = sample_uniform if sampler is Sampler.uniform else sample_structured
+    space = SearchSpace(name=settings.space, depth=depth)
+    return tuple(draw_from(space, np.random.default_rng(seed), count, settings))
+
+
+def _facts(architecture: Architecture) -> dict[str, Any]:
+    from hyctas.costs import costs
+    from hyctas.lowering import lower
+
+    total = costs(lower(architecture))
+    return {
+        "key": architecture.key,
+        "branches": len(architecture.branches),
+        "parameters": total.parameters,
+        "macs": total.macs,
+        "conv_macs": total.conv_macs,
+        "peak_activation_bytes": total.peak_activation_bytes,
+    }
+
+
+def _described(architecture: Architecture, facts: dict[str, Any]) -> str:
+    size = architecture.input
+    lines = {
+        "key": facts["key"],
+        "input": f"{size.batch} x 3 x {size.height} x {size.width}, base channels {architecture.base_channels}",
+        "head": f"{architecture.head}, {architecture.classes} classes, {architecture.output}",
+        "attention": architecture.attention,
+        "parameters": f"{facts['parameters']:,}",
+        "MACs": f"{facts['macs']:,} ({facts['conv_macs']:,} in convolutions)",
+        "peak memory": f"{facts['peak_activation_bytes'] / 2**20:.1f} MiB of activations",
+    }
+    return "\n".join(f"{name:<12} {value}" for name, value in lines.items())
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    typer.echo(json.dumps(document, indent=2))

@@ -1,0 +1,71 @@
+"""Every module imports where the heavy and optional packages are missing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = ("torch", "tensorrt", "openvino", "xgboost", "onnxruntime", "matplotlib", "pymoo", "sklearn", "psycopg")
+PACKAGES = ("hyctas", "profiler", "db", "predictor", "api")
+NEEDS_HEAVY = {
+    "hyctas.torch_form",
+    "profiler.runtimes.onnxruntime",
+    "profiler.runtimes.torch",
+}
+"""Modules that exist to talk to one heavy package, and are imported only where it is used."""
+
+SCRIPT = """
+import importlib, json, sys
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {heavy}:
+            raise ModuleNotFoundError(f"{{name}} is blocked", name=name)
+
+sys.meta_path.insert(0, Blocker())
+failures = {{}}
+for name in {modules}:
+    try:
+        importlib.import_module(name)
+    except Exception as error:
+        failures[name] = f"{{type(error).__name__}}: {{error}}"
+print(json.dumps({{"failures": failures, "loaded": sorted(sys.modules)}}))
+"""
+
+
+def modules_of(root: Path) -> list[str]:
+    """Dotted names of all modules of the packages, composition roots and entry points included."""
+    files = [file for package in PACKAGES for file in (root / package).rglob("*.py")]
+    names = {".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__") for file in files}
+    return sorted(name for name in names if ".migrations." not in name)
+
+
+def imported_without_heavy_packages(root: Path, modules: list[str]) -> dict[str, dict[str, str]]:
+    script = SCRIPT.format(heavy=set(HEAVY), modules=modules)
+    done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)
+    answer: dict[str, dict[str, str]] = json.loads(done.stdout)
+    return answer
+
+
+def test_every_module_imports_without_heavy_packages(root: Path) -> None:
+    modules = [name for name in modules_of(root) if name not in NEEDS_HEAVY]
+    assert imported_without_heavy_packages(root, modules)["failures"] == {}
+
+
+def test_modules_said_to_need_a_heavy_package_do_need_one(root: Path) -> None:
+    needing = sorted(NEEDS_HEAVY.intersection(modules_of(root)))
+    assert sorted(imported_without_heavy_packages(root, needing)["failures"]) == needing
+
+
+def test_command_list_loads_no_command(root: Path) -> None:
+    loaded = imported_without_heavy_packages(root, ["hyctas.__main__"])["loaded"]
+    assert not {"sqlalchemy", "numpy", "onnx", "fastapi", "profiler", "db", "predictor", "api"}.intersection(loaded)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_package_carries_its_types(root: Path, package: str) -> None:
+    assert (root / package / "py.typed").is_file()
