@@ -46,7 +46,7 @@ def show(file: ArchitectureFile, settings: ArchitectureDefaults, as_json: Json =
 
     typer.echo(draw(architecture))
     typer.echo()
-    typer.echo(_described(architecture, facts))
+    typer.echo(_described(facts))
 
 
 @arch.command()
@@ -123,13 +123,9 @@ def _facts(architecture: Architecture) -> dict[str, Any]:
     }
 
 
-def _described(architecture: Architecture, facts: dict[str, Any]) -> str:
-    size = architecture.input
+def _described(facts: dict[str, Any]) -> str:
     lines = {
         "key": facts["key"],
-        "input": f"{size.batch} x 3 x {size.height} x {size.width}, base channels {architecture.base_channels}",
-        "head": f"{architecture.head}, {architecture.classes} classes, {architecture.output}",
-        "attention": architecture.attention,
         "parameters": f"{facts['parameters']:,}",
         "MACs": f"{facts['macs']:,} ({facts['conv_macs']:,} in convolutions)",
         "peak memory": f"{facts['peak_activation_bytes'] / 2**20:.1f} MiB of activations",
