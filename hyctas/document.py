@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ class Document:
         listed = ", ".join(names)
         for name, value in self.mapping(f"an object with {listed}").items():
             if name not in names:
-                raise InvalidArchitecture(f"{self.path}.{_bounded(name)}", summary(value), f"no fields but {listed}")
+                raise InvalidArchitecture(self.path + _step(name), summary(value), f"no fields but {listed}")
 
     def count(self, most: int, what: str) -> int:
         """Return the length of an array of 1 to `most` items."""
@@ -118,6 +119,14 @@ def summary(value: object) -> object:
     return _bounded(value) if isinstance(value, str) else f"a Python {type(value).__name__}"
 
 
+def _step(name: object) -> str:
+    """Return the step of a JSON path to a field, quoted where its name is no plain word."""
+    text = _bounded(name)
+    return f".{text}" if text.isidentifier() else f"[{json.dumps(text)}]"
+
+
 def _bounded(text: object, limit: int = 80) -> str:
+    """Shorten, and escape what UTF-8 cannot hold (lone surrogates)."""
     shown = str(text)
-    return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
+    shown = shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
+    return shown.encode("utf-8", "backslashreplace").decode()
