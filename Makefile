@@ -52,12 +52,12 @@ clean:  ## Remove the environment and all caches
 # everything of the base one, so it also counts as a base install.
 $(BASE): pyproject.toml
 	@$(MAKE) --no-print-directory venv
-	$(BIN)/python -m pip install --quiet $(PIP_FLAGS) --editable .
+	$(BIN)/python -m pip install -qq $(PIP_FLAGS) --editable .
 	@touch $@
 
 $(DEV): pyproject.toml
 	@$(MAKE) --no-print-directory venv
-	$(BIN)/python -m pip install --quiet $(PIP_FLAGS) --editable ".[dev]"
+	$(BIN)/python -m pip install -qq $(PIP_FLAGS) --editable ".[dev]"
 	@touch $(BASE) $@
 
 .PHONY: venv

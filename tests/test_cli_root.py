@@ -127,8 +127,8 @@ def test_ctrl_c_leaves_no_traceback(tmp_path: Path) -> None:
     pipe = tmp_path / "architecture.json"
     os.mkfifo(pipe)
     command = [sys.executable, "-m", "hyctas", "arch", "show", str(pipe)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        with pipe.open("w"):  # opens once the command is reading
-            process.send_signal(signal.SIGINT)
-            printed = process.communicate(timeout=60)
+    started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with started as process, pipe.open("w"):  # the pipe opens once the command is reading
+        process.send_signal(signal.SIGINT)
+        printed = process.communicate(timeout=60)
     assert (process.returncode, *printed) == (130, "", "interrupted\n")
