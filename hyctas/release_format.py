@@ -107,7 +107,9 @@ def _check_path(paths: Document, scales: list[int], *, downs: Document, flags: l
 def _width(document: Document) -> Width:
     """Read a ratio k/12, which files hold as a float of more or fewer digits, or as the integer 1."""
     ratio = document.value
-    if isinstance(ratio, float) or type(ratio) is int:
+    if ratio == 1 and type(ratio) is int:
+        return _WIDTH_OF_RATIO[1.0]
+    if isinstance(ratio, float):
         for exact, width in _WIDTH_OF_RATIO.items():
             if abs(ratio - exact) <= _TOLERANCE:
                 return width
