@@ -1,0 +1,64 @@
+"""Folding of batch norms and constant scales into the convolution before them.
+
+What a deployed network looks like, and what every runtime would do itself where it may. Only a convolution whose
+output nobody else reads is folded into; a batch norm behind anything else (the one after the attention gate, for
+example) stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from hyctas.graph import Graph, Node, Parameter
+from hyctas.weights import Array
+
+FOLDABLE = ("batch_norm", "scale")
+
+
+def fold(graph: Graph, weights: Mapping[str, Array]) -> tuple[Graph, dict[str, Array]]:
+    """An equivalent graph with its weights, every batch norm and scale that follows a convolution gone.
+
+    The output of a folded convolution takes the name of what it absorbed, so later nodes read it unchanged.
+    """
+    consumers = graph.consumers()
+    folded: dict[str, Node] = {}
+    arrays: dict[str, Array] = {}
+    for node in graph.nodes:
+        own = {parameter.name: weights[parameter.name] for parameter in node.parameters}
+        source = folded.get(node.inputs[0]) if node.op in FOLDABLE else None
+        if source is not None and source.op == "conv" and consumers[source.output.name] == 1:
+            del folded[source.output.name]
+            merged = _with_bias(source)
+            arrays.update(_merged_arrays(merged, arrays, *_affine(node, own)))
+            folded[node.output.name] = replace(merged, output=node.output)
+        else:
+            arrays.update(own)
+            folded[node.output.name] = node
+    return replace(graph, nodes=tuple(folded.values())), arrays
+
+
+def _affine(node: Node, weights: Mapping[str, Array]) -> tuple[Array, Array]:
+    """The factor and the shift by channel that a batch norm or scale applies."""
+    if node.op == "scale":
+        return np.array([node.number("factor")], np.float32), np.zeros(1, np.float32)
+    gamma, beta, mean, variance = (weights[parameter.name].astype(np.float64) for parameter in node.parameters)
+    factor = gamma / np.sqrt(variance + node.number("epsilon"))
+    return factor.astype(np.float32), (beta - mean * factor).astype(np.float32)
+
+
+def _with_bias(conv: Node) -> Node:
+    """The convolution with a bias parameter, added if it had none."""
+    if len(conv.parameters) == 2:
+        return conv
+    bias = Parameter(f"{conv.name}.bias", (conv.output.channels,), "bias")
+    attributes = tuple((name, 1 if name == "bias" else value) for name, value in conv.attributes)
+    return replace(conv, attributes=attributes, parameters=(*conv.parameters, bias))
+
+
+def _merged_arrays(conv: Node, arrays: Mapping[str, Array], factor: Array, shift: Array) -> dict[str, Array]:
+    weight, bias = (parameter.name for parameter in conv.parameters)
+    old_bias = arrays.get(bias, np.zeros(conv.output.channels, np.float32))
+    return {weight: arrays[weight] * factor[:, None, None, None], bias: old_bias * factor + shift}
