@@ -31,8 +31,9 @@ def fold(graph: Graph, weights: Mapping[str, Array]) -> tuple[Graph, dict[str, A
         source = folded.get(node.inputs[0]) if node.op in FOLDABLE else None
         if source is not None and source.op == "conv" and consumers[source.output.name] == 1:
             del folded[source.output.name]
-            merged = _with_bias(source)
-            arrays.update(_merged_arrays(merged, arrays, *_affine(node, own)))
+            factor, shift = _affine(node, own)
+            merged = _with_bias(source) if shift is not None else source
+            arrays.update(_merged_arrays(merged, arrays, factor, shift))
             folded[node.output.name] = replace(merged, output=node.output)
         else:
             arrays.update(own)
@@ -40,10 +41,10 @@ def fold(graph: Graph, weights: Mapping[str, Array]) -> tuple[Graph, dict[str, A
     return replace(graph, nodes=tuple(folded.values())), arrays
 
 
-def _affine(node: Node, weights: Mapping[str, Array]) -> tuple[Array, Array]:
-    """The factor and the shift by channel that a batch norm or scale applies."""
+def _affine(node: Node, weights: Mapping[str, Array]) -> tuple[Array, Array | None]:
+    """The factor that a batch norm or scale applies (by channel, or one for all), and the shift if it has any."""
     if node.op == "scale":
-        return np.array([node.number("factor")], np.float32), np.zeros(1, np.float32)
+        return np.array([node.number("factor")], np.float32), None
     gamma, beta, mean, variance = (weights[parameter.name].astype(np.float64) for parameter in node.parameters)
     factor = gamma / np.sqrt(variance + node.number("epsilon"))
     return factor.astype(np.float32), (beta - mean * factor).astype(np.float32)
@@ -58,7 +59,11 @@ def _with_bias(conv: Node) -> Node:
     return replace(conv, attributes=attributes, parameters=(*conv.parameters, bias))
 
 
-def _merged_arrays(conv: Node, arrays: Mapping[str, Array], factor: Array, shift: Array) -> dict[str, Array]:
-    weight, bias = (parameter.name for parameter in conv.parameters)
-    old_bias = arrays.get(bias, np.zeros(conv.output.channels, np.float32))
-    return {weight: arrays[weight] * factor[:, None, None, None], bias: old_bias * factor + shift}
+def _merged_arrays(conv: Node, arrays: Mapping[str, Array], factor: Array, shift: Array | None) -> dict[str, Array]:
+    """The arrays of `conv` after the factor and the shift."""
+    weight, *biases = (parameter.name for parameter in conv.parameters)
+    merged: dict[str, Array] = {weight: arrays[weight] * factor[:, None, None, None]}
+    for bias in biases:
+        scaled = arrays[bias] * factor if bias in arrays else np.zeros(conv.output.channels, np.float32)
+        merged[bias] = scaled if shift is None else scaled + shift
+    return merged

@@ -6,7 +6,7 @@ keeps the name that it has in the graph, so that a runtime's profile can be mapp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -18,7 +18,9 @@ from onnx import TensorProto, helper
 from hyctas.errors import UnsupportedNode
 from hyctas.folding import fold
 from hyctas.graph import Graph, Node, Value
-from hyctas.weights import Array
+from hyctas.weights import Array, check_weights
+
+Attribute = int | float | str | list[int]
 
 OPSET: Final = 17
 IR_VERSION: Final = 10
@@ -32,6 +34,7 @@ _ELEMENT_TYPES: Final[Mapping[str, int]] = MappingProxyType(
         "int64": TensorProto.INT64,
     }
 )
+_NONE: Final[Mapping[str, Attribute]] = MappingProxyType({})
 
 
 def to_onnx(graph: Graph, weights: Mapping[str, Array], *, fold_batch_norm: bool = True) -> onnx.ModelProto:
@@ -44,7 +47,9 @@ def to_onnx(graph: Graph, weights: Mapping[str, Array], *, fold_batch_norm: bool
 
     Raises:
         UnsupportedNode: A primitive has no ONNX form.
+        GraphError: A parameter has no array, or one of another shape.
     """
+    check_weights(graph, weights)
     if fold_batch_norm:
         graph, weights = fold(graph, weights)
     writer = _Writer(graph, weights)
@@ -78,25 +83,30 @@ class _Writer:
             raise UnsupportedNode(f"node {node.name}: primitive {node.op!r} has no ONNX form; known: {known}") from None
         writer(self, node)
 
-    def emit(
-        self,
-        op: str,
-        node: Node,
-        inputs: tuple[str, ...],
-        output: str | None = None,
-        **attributes: int | float | str | list[int],
-    ) -> None:
-        """Append one ONNX node that writes the output of `node`, or an intermediate value named `output`."""
-        written = output or node.output.name
-        proto = helper.make_node(op, list(inputs), [written], name=written)
-        proto.attribute.extend(helper.make_attribute(key, value) for key, value in sorted(attributes.items()))
-        self._nodes.append(proto)
+    def emit(self, op: str, node: Node, inputs: Sequence[str], attributes: Mapping[str, Attribute] = _NONE) -> None:
+        """Append the ONNX node that writes the output of `node`; it has the name of `node`."""
+        self._append(op, node.name, inputs, node.output.name, attributes)
+
+    def intermediate(
+        self, op: str, node: Node, suffix: str, inputs: Sequence[str], attributes: Mapping[str, Attribute]
+    ) -> str:
+        """Append an ONNX node that prepares an input of `node`, and return the name of what it writes."""
+        name = f"{node.name}.{suffix}"
+        self._append(op, name, inputs, name, attributes)
+        return name
 
     def constant(self, node: Node, suffix: str, array: npt.NDArray[np.generic]) -> str:
         """Add a constant that belongs to `node`, and return its name."""
         name = f"{node.name}.{suffix}"
         self._initializers.append(_tensor(name, array))
         return name
+
+    def _append(
+        self, op: str, name: str, inputs: Sequence[str], output: str, attributes: Mapping[str, Attribute]
+    ) -> None:
+        proto = onnx.NodeProto(op_type=op, name=name, input=inputs, output=[output])
+        proto.attribute.extend(helper.make_attribute(key, value) for key, value in attributes.items())
+        self._nodes.append(proto)
 
     def model(self) -> onnx.ModelProto:
         """The finished model."""
@@ -118,77 +128,70 @@ def _value_info(value: Value) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(value.name, _ELEMENT_TYPES[value.dtype], value.shape)
 
 
+def _with_parameters(node: Node) -> tuple[str, ...]:
+    return (*node.inputs, *(parameter.name for parameter in node.parameters))
+
+
 def _conv(w: _Writer, node: Node) -> None:
     kernel, stride, padding = (node.integer(name) for name in ("kernel", "stride", "padding"))
-    w.emit(
-        "Conv",
-        node,
-        (*node.inputs, *(parameter.name for parameter in node.parameters)),
-        kernel_shape=[kernel] * 2,
-        strides=[stride] * 2,
-        pads=[padding] * 4,
-        group=node.integer("groups"),
-    )
+    attributes: dict[str, Attribute] = {
+        "kernel_shape": [kernel] * 2,
+        "strides": [stride] * 2,
+        "pads": [padding] * 4,
+        "group": node.integer("groups"),
+    }
+    w.emit("Conv", node, _with_parameters(node), attributes)
 
 
 def _batch_norm(w: _Writer, node: Node) -> None:
-    names = tuple(parameter.name for parameter in node.parameters)
-    w.emit("BatchNormalization", node, (*node.inputs, *names), epsilon=node.number("epsilon"))
+    w.emit("BatchNormalization", node, _with_parameters(node), {"epsilon": node.number("epsilon")})
 
 
 def _resize(w: _Writer, node: Node) -> None:
     source = w.graph.values[node.inputs[0]]
     sizes = w.constant(node, "sizes", np.array((*source.shape[:2], *node.integers("size")), np.int64))
-    w.emit(
-        "Resize",
-        node,
-        (node.inputs[0], "", "", sizes),
-        mode="linear",
-        coordinate_transformation_mode="half_pixel",
-    )
+    attributes = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
+    w.emit("Resize", node, (node.inputs[0], "", "", sizes), attributes)
 
 
 def _average_pool(w: _Writer, node: Node) -> None:
+    """Ragged ends are padded at the end and left out of the average; not every runtime knows ``ceil_mode``."""
     factor = node.integer("factor")
     height, width = w.graph.values[node.inputs[0]].shape[2:]
-    pads = [0, 0, -height % factor, -width % factor]
-    w.emit(
-        "AveragePool",
-        node,
-        node.inputs,
-        kernel_shape=[factor] * 2,
-        strides=[factor] * 2,
-        pads=pads,
-        count_include_pad=0,
-    )
+    attributes: dict[str, Attribute] = {
+        "kernel_shape": [factor] * 2,
+        "strides": [factor] * 2,
+        "pads": [0, 0, -height % factor, -width % factor],
+        "count_include_pad": 0,
+    }
+    w.emit("AveragePool", node, node.inputs, attributes)
 
 
 def _concat(w: _Writer, node: Node) -> None:
-    w.emit("Concat", node, node.inputs, axis=1)
+    w.emit("Concat", node, node.inputs, {"axis": 1})
 
 
 def _scale(w: _Writer, node: Node) -> None:
-    w.emit("Mul", node, (*node.inputs, w.constant(node, "factor", np.array(node.number("factor"), np.float32))))
+    factor = w.constant(node, "factor", np.array(node.number("factor"), np.float32))
+    w.emit("Mul", node, (*node.inputs, factor))
 
 
 def _gate(w: _Writer, node: Node) -> None:
-    w.emit("Mul", node, (*node.inputs, node.parameters[0].name))
+    w.emit("Mul", node, _with_parameters(node))
 
 
 def _matmul(w: _Writer, node: Node) -> None:
     operands = []
     for name, side in zip(node.inputs, ("left", "right"), strict=True):
         if node.integer(f"transpose_{side}"):
-            rank = len(w.graph.values[name].shape)
-            transposed = f"{node.name}.{side}"
-            w.emit("Transpose", node, (name,), transposed, perm=[*range(rank - 2), rank - 1, rank - 2])
-            name = transposed
+            *batch, rows, columns = range(len(w.graph.values[name].shape))
+            name = w.intermediate("Transpose", node, side, (name,), {"perm": [*batch, columns, rows]})
         operands.append(name)
-    w.emit("MatMul", node, tuple(operands))
+    w.emit("MatMul", node, operands)
 
 
 def _transpose(w: _Writer, node: Node) -> None:
-    w.emit("Transpose", node, node.inputs, perm=list(node.integers("permutation")))
+    w.emit("Transpose", node, node.inputs, {"perm": list(node.integers("permutation"))})
 
 
 def _reshape(w: _Writer, node: Node) -> None:
@@ -197,7 +200,7 @@ def _reshape(w: _Writer, node: Node) -> None:
 
 
 def _softmax(w: _Writer, node: Node) -> None:
-    w.emit("Softmax", node, node.inputs, axis=-1)
+    w.emit("Softmax", node, node.inputs, {"axis": -1})
 
 
 def _crop(w: _Writer, node: Node) -> None:
@@ -209,7 +212,7 @@ def _crop(w: _Writer, node: Node) -> None:
 
 
 def _argmax(w: _Writer, node: Node) -> None:
-    w.emit("ArgMax", node, node.inputs, axis=1, keepdims=1)
+    w.emit("ArgMax", node, node.inputs, {"axis": 1, "keepdims": 1})
 
 
 def _plain(op: str) -> Callable[[_Writer, Node], None]:

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from hyctas.errors import GraphError
 from hyctas.graph import Graph, Parameter, Role
 
 Array = npt.NDArray[np.float32]
@@ -31,6 +32,20 @@ def seeded_inputs(graph: Graph, seed: int) -> dict[str, Array]:
     """Standard normal values for each input of `graph`, by name."""
     rng = np.random.default_rng(seed)
     return {value.name: rng.standard_normal(value.shape, dtype=np.float32) for value in graph.inputs}
+
+
+def check_weights(graph: Graph, weights: Mapping[str, npt.NDArray[np.generic]]) -> None:
+    """See that there is an array for each parameter of `graph`, of its shape.
+
+    Raises:
+        GraphError: One is missing or has another shape.
+    """
+    for parameter in graph.parameters:
+        array = weights.get(parameter.name)
+        if array is None:
+            raise GraphError(f"no weights for parameter {parameter.name} of {graph.name}; pass an array for each")
+        if array.shape != parameter.shape:
+            raise GraphError(f"weights of {parameter.name} have shape {array.shape}; expected {parameter.shape}")
 
 
 def _initial(rng: np.random.Generator, parameter: Parameter) -> Array:
