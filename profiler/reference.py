@@ -1,0 +1,80 @@
+"""Reference workloads: fixed code that is timed beside every sample group, so that drift of the machine cancels.
+
+One is compute-bound, one memory-bound. Neither changes with the runtime under test: both are numpy, on one thread,
+and their name carries everything that could change their speed on equal hardware. A change of that name needs a
+new calibration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+MATRIX_SIDE: Final = 448
+"""A product of two such matrices takes 1 to 5 ms on one core: 180 M multiply-accumulates."""
+STREAM_ELEMENTS: Final = 6 * 2**20
+"""Two such float32 arrays (48 MiB) leave the last-level cache of one core's share."""
+SINGLE_THREAD: Final[Mapping[str, str]] = MappingProxyType(
+    dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "BLIS_NUM_THREADS"), "1")
+)
+"""Environment that a measuring process must start with, before numpy is imported."""
+
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class ComputeReference:
+    """A single-precision matrix product that stays in cache."""
+
+    left: Array
+    right: Array
+    product: Array
+
+    @classmethod
+    def create(cls) -> ComputeReference:
+        """Allocate the operands."""
+        rng = np.random.default_rng(0)
+        left, right = (rng.standard_normal((MATRIX_SIDE,) * 2, dtype=np.float32) for _ in range(2))
+        return cls(left, right, np.empty_like(left))
+
+    def run(self) -> None:
+        """Multiply once."""
+        np.matmul(self.left, self.right, out=self.product)
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryReference:
+    """A stream that adds one large array to another."""
+
+    source: Array
+    total: Array
+
+    @classmethod
+    def create(cls) -> MemoryReference:
+        """Allocate the arrays; zeros, so that the sum stays finite for ever."""
+        return cls(np.zeros(STREAM_ELEMENTS, np.float32), np.ones(STREAM_ELEMENTS, np.float32))
+
+    def run(self) -> None:
+        """Stream once."""
+        np.add(self.source, self.total, out=self.total)
+
+
+def reference_id() -> str:
+    """Name of the reference code: sizes, numpy and the BLAS kernel that it runs on."""
+    return f"sgemm{MATRIX_SIDE}+add{STREAM_ELEMENTS}/numpy-{np.__version__}/{_blas()}"
+
+
+def _blas() -> str:
+    """Name, version and core type of numpy's BLAS."""
+    import threadpoolctl
+
+    np.zeros((2, 2)) @ np.zeros((2, 2))
+    for pool in threadpoolctl.threadpool_info():
+        if pool.get("user_api") == "blas":
+            return "-".join(str(pool.get(field, "unknown")) for field in ("internal_api", "version", "architecture"))
+    return "unknown-blas"

@@ -1,0 +1,236 @@
+"""The parent's side of a measuring process: it asks, waits with a limit, and turns a death or a hang into a result."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import IO, Final
+
+import msgspec
+
+from hyctas.errors import MeasuringError, RuntimeUnavailable
+from hyctas.graph import Graph
+from hyctas.graph_json import encode_graph
+from hyctas.measurement import Failure, FailureKind, Normaliser, Protocol, Round
+from hyctas.target import Target
+from profiler.messages import (
+    ANSWERS,
+    ENCODER,
+    Answer,
+    Done,
+    Failed,
+    Item,
+    Measure,
+    Measured,
+    Open,
+    Opened,
+    References,
+    ReferencesMeasured,
+    Refused,
+    Request,
+    Turn,
+)
+from profiler.reference import SINGLE_THREAD
+from profiler.runtimes import RUNTIMES
+
+OPEN_LIMIT_S: Final = 120.0
+TURN_LIMIT_S: Final = 120.0
+"""Longest silence of a process before it counts as hung; a compiling runtime is silent longest."""
+_KEPT_STDERR_CHARACTERS: Final = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """How a measuring process is started.
+
+    Attributes:
+        target: What it measures.
+        protocol: How.
+        normaliser: The reference of the stopping rule.
+        seed: For the order of rounds, weights and inputs.
+        runtimes: Where runtimes are defined.
+        turn_limit_s: Longest silence before the process counts as hung.
+    """
+
+    target: Target
+    protocol: Protocol
+    normaliser: Normaliser
+    seed: int
+    runtimes: Mapping[str, str] = field(default_factory=lambda: RUNTIMES)
+    turn_limit_s: float = TURN_LIMIT_S
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Where the wall time of blocks went, in seconds."""
+
+    wall_s: float = 0.0
+    timed_s: float = 0.0
+    prepare_s: float = 0.0
+
+    def __add__(self, other: Timing) -> Timing:
+        """Sum of both, field by field."""
+        return Timing(self.wall_s + other.wall_s, self.timed_s + other.timed_s, self.prepare_s + other.prepare_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one item: rounds, or a failure."""
+
+    name: str
+    rounds: tuple[Round, ...]
+    failure: Failure | None
+
+
+class ProcessEnded(MeasuringError):
+    """The measuring process died or hung.
+
+    Args:
+        kind: ``crash``, ``out_of_memory`` or ``timeout``.
+        culprit: The item that it worked on, or None.
+        message: What is known.
+    """
+
+    def __init__(self, kind: FailureKind, culprit: str | None, message: str) -> None:
+        self.kind = kind
+        self.culprit = culprit
+        super().__init__(message)
+
+
+class Session:
+    """One measuring process, used as a context manager.
+
+    Attributes:
+        environment: What the process says about itself and its runtime.
+        reference_id: Name of its reference code.
+        call_floor_s: Seconds of an almost empty call.
+        process_id: Names the process.
+        timing: Where its time went so far.
+    """
+
+    def __init__(self, settings: SessionSettings) -> None:
+        self._settings = settings
+        self.timing = Timing()
+        self._culprit: str | None = None
+        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the session)
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "profiler.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            env={**os.environ, **SINGLE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+        self._buffer = b""
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Session:
+        """Return the open session."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the process."""
+        self.close()
+
+    def close(self) -> None:
+        """End the process, kindly while it waits for a request and by force otherwise."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(timeout=2.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+        self._stderr.close()
+
+    def measure(self, graphs: Mapping[str, Graph]) -> Iterator[Outcome]:
+        """Measure a block of graphs together; yields what became of each, failures as soon as they are known.
+
+        Raises:
+            ProcessEnded: The process died or hung; items not yielded have no result.
+        """
+        items = tuple(Item(name, msgspec.Raw(encode_graph(graph))) for name, graph in graphs.items())
+        self._send(Measure(items))
+        while not isinstance(answer := self._receive(self._settings.turn_limit_s), Done):
+            if isinstance(answer, Turn):
+                self._culprit = answer.name
+            elif isinstance(answer, Failed):
+                yield Outcome(answer.name, (), Failure(answer.kind, answer.message))
+            elif isinstance(answer, Measured):
+                yield Outcome(answer.name, answer.rounds, None)
+        self._culprit = None
+        self.timing += Timing(answer.wall_s, answer.timed_s, answer.prepare_s)
+
+    def references(self, rounds: int) -> tuple[Sequence[float], Sequence[float]]:
+        """Samples in seconds of the compute-bound and the memory-bound reference alone.
+
+        Raises:
+            ProcessEnded: The process died or hung.
+        """
+        self._send(References(rounds))
+        answer = self._receive(self._settings.turn_limit_s)
+        assert isinstance(answer, ReferencesMeasured)
+        return answer.compute_s, answer.memory_s
+
+    def _open(self) -> None:
+        s = self._settings
+        self._send(Open(s.target.name, s.protocol, s.normaliser, s.seed, dict(s.runtimes)))
+        answer = self._receive(OPEN_LIMIT_S)
+        if isinstance(answer, Refused):
+            raise RuntimeUnavailable(answer.reason)
+        assert isinstance(answer, Opened)
+        self.environment: Mapping[str, str] = answer.environment
+        self.reference_id = answer.reference_id
+        self.call_floor_s = answer.call_floor_s
+        self.process_id = f"{answer.environment['host']}:{self._process.pid}"
+
+    def _send(self, request: Request) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(ENCODER.encode(request) + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise self._ended() from None
+
+    def _receive(self, limit_s: float) -> Answer:
+        """The next answer; the limit holds for the silence before it."""
+        assert self._process.stdout is not None
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            while b"\n" not in self._buffer:
+                if not selector.select(limit_s):
+                    self._process.kill()
+                    raise ProcessEnded("timeout", self._culprit, f"no sign of life for {limit_s:g} s")
+                chunk = os.read(self._process.stdout.fileno(), 1 << 20)
+                if not chunk:
+                    raise self._ended()
+                self._buffer += chunk
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return ANSWERS.decode(line)
+
+    def _ended(self) -> ProcessEnded:
+        status = self._process.wait()
+        said = self._last_words()
+        if status == -signal.SIGKILL or "MemoryError" in said:
+            return ProcessEnded("out_of_memory", self._culprit, f"killed, most likely for memory. {said}".strip())
+        how = f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"
+        return ProcessEnded("crash", self._culprit, f"the measuring process ended with {how}. {said}".strip())
+
+    def _last_words(self) -> str:
+        self._stderr.seek(0)
+        return self._stderr.read().decode(errors="replace").strip()[-_KEPT_STDERR_CHARACTERS:]
