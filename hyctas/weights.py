@@ -1,4 +1,4 @@
-"""Seeded weights for measuring and for parity tests: plausible statistics, never trained."""
+"""Weights that nobody trained: seeded ones for measuring and parity tests, initial ones for training."""
 
 from __future__ import annotations
 
@@ -12,20 +12,36 @@ import numpy.typing as npt
 
 from hyctas.errors import GraphError
 from hyctas.graph import Graph, Parameter, Role
+from hyctas.moments import second_moments
 
 Array = npt.NDArray[np.float32]
-Initialiser = Callable[[np.random.Generator, tuple[int, ...]], Array]
+Draw = Callable[[np.random.Generator, Parameter], Array]
 
 
 def seeded_weights(graph: Graph, seed: int) -> dict[str, Array]:
     """A float32 array for each parameter of `graph`, by name; equal seeds give equal arrays.
 
-    Convolutions: He et al., "Delving Deep into Rectifiers" (2015), normal with variance 2 / fan-in. Batch norms:
-    gamma in 0.7 to 1.3 and variance in 0.5 to 1.5 (never the defaults, so that parity tests see them), small mean and
-    beta. Gates are not zero, so that what they gate does run.
+    Like a trained network's: running statistics fit what the batch norm reads, give or take, so that activations
+    stay near 1 however deep the network; gamma, beta, mean, variance and gate are random and never their defaults,
+    so that what they do can be seen. Convolutions as :func:`initial_weights` draws them.
+    """
+    moments = second_moments(graph)
+    rng = np.random.default_rng(seed)
+    weights: dict[str, Array] = {}
+    for node in graph.nodes:
+        moment = moments[node.inputs[0]]
+        weights.update((parameter.name, _seeded(rng, parameter, moment)) for parameter in node.parameters)
+    return weights
+
+
+def initial_weights(graph: Graph, seed: int) -> dict[str, Array]:
+    """The weights of `graph` before training, by name; equal seeds give equal arrays.
+
+    Convolutions are normal with variance 2 / fan-in (He et al., "Delving Deep into Rectifiers", 2015), biases and
+    gates 0, batch norms the identity.
     """
     rng = np.random.default_rng(seed)
-    return {parameter.name: _initial(rng, parameter) for parameter in graph.parameters}
+    return {parameter.name: _INITIAL[parameter.role](rng, parameter) for parameter in graph.parameters}
 
 
 def seeded_inputs(graph: Graph, seed: int) -> dict[str, Array]:
@@ -48,34 +64,62 @@ def check_weights(graph: Graph, weights: Mapping[str, npt.NDArray[np.generic]]) 
             raise GraphError(f"weights of {parameter.name} have shape {array.shape}; expected {parameter.shape}")
 
 
-def _initial(rng: np.random.Generator, parameter: Parameter) -> Array:
-    return INITIALISERS[parameter.role](rng, parameter.shape)
+def _seeded(rng: np.random.Generator, parameter: Parameter, moment: float) -> Array:
+    """Draw `parameter`; running statistics are in proportion to the `moment` (mean square) of what is read."""
+    drawn = _SEEDED[parameter.role](rng, parameter)
+    if parameter.role == "mean":
+        drawn *= np.float32(math.sqrt(moment))
+    elif parameter.role == "variance":
+        drawn *= np.float32(moment)
+    return drawn
 
 
-def _he_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    fan_in = math.prod(shape[1:])
-    return rng.standard_normal(shape, dtype=np.float32) * np.float32(math.sqrt(2.0 / fan_in))
-
-
-def _small(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    return rng.standard_normal(shape, dtype=np.float32) * np.float32(0.1)
-
-
-def _between(low: float, high: float) -> Initialiser:
-    def draw(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-        return (rng.random(shape, dtype=np.float32) * np.float32(high - low) + np.float32(low)).astype(np.float32)
+def _normal(deviation: float) -> Draw:
+    def draw(rng: np.random.Generator, parameter: Parameter) -> Array:
+        drawn = rng.standard_normal(parameter.shape, dtype=np.float32)
+        drawn *= np.float32(deviation)
+        return drawn
 
     return draw
 
 
-INITIALISERS: Final[Mapping[Role, Initialiser]] = MappingProxyType(
+def _he_normal(rng: np.random.Generator, parameter: Parameter) -> Array:
+    return _normal(math.sqrt(2.0 / math.prod(parameter.shape[1:])))(rng, parameter)
+
+
+def _between(low: float, high: float) -> Draw:
+    def draw(rng: np.random.Generator, parameter: Parameter) -> Array:
+        drawn = rng.random(parameter.shape, dtype=np.float32)
+        drawn *= np.float32(high - low)
+        drawn += np.float32(low)
+        return drawn
+
+    return draw
+
+
+def _constant(value: float) -> Draw:
+    return lambda rng, parameter: np.full(parameter.shape, value, np.float32)
+
+
+_SEEDED: Final[Mapping[Role, Draw]] = MappingProxyType(
     {
         "weight": _he_normal,
-        "bias": _small,
+        "bias": _normal(0.1),
         "gamma": _between(0.7, 1.3),
-        "beta": _small,
-        "mean": _small,
+        "beta": _normal(0.1),
+        "mean": _normal(0.1),
         "variance": _between(0.5, 1.5),
         "gate": _between(0.3, 0.7),
+    }
+)
+_INITIAL: Final[Mapping[Role, Draw]] = MappingProxyType(
+    {
+        "weight": _he_normal,
+        "bias": _constant(0.0),
+        "gamma": _constant(1.0),
+        "beta": _constant(0.0),
+        "mean": _constant(0.0),
+        "variance": _constant(1.0),
+        "gate": _constant(0.0),
     }
 )
