@@ -127,12 +127,6 @@ class Interleaver:
             waiting = [position for position in waiting if not self._finished(entries[position].rounds)]
         return [tuple(entry.rounds) for entry in entries]
 
-    def references(self, rounds: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Time both references in turn, with nothing beside them; seconds of the compute- and the memory-bound one."""
-        turns = [(self._time(self.compute_reference), self._time(self.memory_reference)) for _ in range(rounds + 1)]
-        compute, memory = zip(*turns[1:], strict=True)
-        return compute, memory
-
     def _finished(self, rounds: Sequence[Round]) -> bool:
         """The stopping rule."""
         if len(rounds) < self.protocol.min_rounds:

@@ -40,12 +40,6 @@ class Measure(msgspec.Struct, tag="measure", frozen=True):
     items: tuple[Item, ...]
 
 
-class References(msgspec.Struct, tag="references", frozen=True):
-    """Time the reference workloads alone, so many rounds."""
-
-    rounds: int
-
-
 class Opened(msgspec.Struct, tag="opened", frozen=True):
     """The runtime is ready.
 
@@ -101,15 +95,8 @@ class Done(msgspec.Struct, tag="done", frozen=True):
     prepare_s: float
 
 
-class ReferencesMeasured(msgspec.Struct, tag="references_measured", frozen=True):
-    """Samples of the reference workloads alone."""
-
-    compute_s: tuple[float, ...]
-    memory_s: tuple[float, ...]
-
-
-Request = Open | Measure | References
-Answer = Opened | Refused | Turn | Failed | Measured | Done | ReferencesMeasured
+Request = Open | Measure
+Answer = Opened | Refused | Turn | Failed | Measured | Done
 
 ENCODER: Final = msgspec.json.Encoder()
 REQUESTS: Final[msgspec.json.Decoder[Request]] = msgspec.json.Decoder(Request)

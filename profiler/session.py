@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import IO, Final
@@ -32,8 +32,6 @@ from profiler.messages import (
     Measured,
     Open,
     Opened,
-    References,
-    ReferencesMeasured,
     Refused,
     Request,
     Turn,
@@ -175,17 +173,6 @@ class Session:
                 yield Outcome(answer.name, answer.rounds, None)
         self._culprit = None
         self.timing += Timing(answer.wall_s, answer.timed_s, answer.prepare_s)
-
-    def references(self, rounds: int) -> tuple[Sequence[float], Sequence[float]]:
-        """Samples in seconds of the compute-bound and the memory-bound reference alone.
-
-        Raises:
-            ProcessEnded: The process died or hung.
-        """
-        self._send(References(rounds))
-        answer = self._receive(self._settings.turn_limit_s)
-        assert isinstance(answer, ReferencesMeasured)
-        return answer.compute_s, answer.memory_s
 
     def _open(self) -> None:
         s = self._settings

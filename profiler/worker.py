@@ -39,8 +39,6 @@ from profiler.messages import (
     Measured,
     Open,
     Opened,
-    References,
-    ReferencesMeasured,
     Refused,
     Turn,
 )
@@ -129,8 +127,6 @@ class Worker:
         request = REQUESTS.decode(line)
         if isinstance(request, Measure):
             self._measure(request.items)
-        elif isinstance(request, References):
-            self._references(request.rounds)
 
     def _measure(self, items: Sequence[Item]) -> None:
         start_ns, timed_s = time.perf_counter_ns(), self.interleaver.timed_s
@@ -165,10 +161,6 @@ class Worker:
             kind: FailureKind = "out_of_memory" if "allocat" in str(error).lower() else "build"
             self.channel.send(Failed(item.name, kind, f"{type(error).__name__}: {error}"))
         return None
-
-    def _references(self, rounds: int) -> None:
-        compute, memory = self.interleaver.references(rounds)
-        self.channel.send(ReferencesMeasured(compute, memory))
 
     def _call_floor_s(self) -> float:
         """Median time of a call that does almost nothing: one ReLU on one number."""

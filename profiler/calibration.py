@@ -1,0 +1,115 @@
+"""Calibration: the reference latencies of a target, and which reference to normalise by.
+
+Several processes, one after the other, measure the same few probe workloads. The reference latencies are medians over
+all of them. The normaliser is the one under which the probes differ least between processes; ``none`` wins where no
+reference helps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, median, stdev
+from typing import Final
+
+from hyctas.errors import MeasuringError
+from hyctas.graph import Graph
+from hyctas.lowering import lower_part
+from hyctas.measurement import NORMALISERS, Calibration, Normaliser, Protocol, Round
+from hyctas.parts import Part
+from hyctas.target import Target
+from profiler.session import Session, SessionSettings
+
+DEFAULT_PROCESSES: Final = 7
+SLOW_MACHINE: Final = 0.15
+"""Share by which the absolute reference may differ from the calibrated one before that is an alarm."""
+
+PROBES: Final = (
+    Part("conv", 24, 48, (96,), 96),
+    Part("conv_2x_downup", 24, 48, (64,), 96),
+    Part("skip", 24, 48, (96,), 192, stride=2),
+    Part("sa", 24, 48, (96,), 96, attention="efficient"),
+    Part("conv_2x", 12, 24, (192,), 192),
+    Part("conv", 6, 12, (384,), 384),
+    Part("stem_conv", 192, 384, (3,), 48),
+)
+"""Operators of all shapes: compute-bound, memory-bound, and in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeRun:
+    """What one process measured: the rounds of each probe."""
+
+    rounds: Mapping[str, tuple[Round, ...]]
+
+    def latency(self, probe: str, normaliser: Normaliser) -> float:
+        """Median ratio of a probe under `normaliser`."""
+        return median(median(r.samples_s) / r.reference_s(normaliser) for r in self.rounds[probe])
+
+    def reference_s(self, normaliser: Normaliser) -> float:
+        """Median reference time of this process."""
+        return median(r.reference_s(normaliser) for rounds in self.rounds.values() for r in rounds)
+
+
+def calibrate(
+    target: Target,
+    *,
+    version: int,
+    processes: int = DEFAULT_PROCESSES,
+    seed: int = 0,
+    on_process: Callable[[int], None] = lambda finished: None,
+) -> Calibration:
+    """Measure the references of `target`.
+
+    Args:
+        target: What to calibrate.
+        version: Number of the new calibration.
+        processes: How many processes to measure in, at least 2.
+        seed: For the order of rounds.
+        on_process: Told how many processes are finished.
+
+    Raises:
+        RuntimeUnavailable: The target's runtime cannot be opened.
+        MeasuringError: No probe ran in every process.
+    """
+    protocol = Protocol(min_rounds=7, max_rounds=7)
+    runs, reference_id = [], ""
+    for process in range(processes):
+        settings = SessionSettings(target, protocol, "none", seed + process)
+        with Session(settings) as session:
+            reference_id = session.reference_id
+            runs.append(_probe(session))
+        on_process(process + 1)
+    common = _measured_everywhere(runs)
+    if not common:
+        raise MeasuringError(f"{target}: none of the {len(PROBES)} probe operators ran; is the runtime broken?")
+    errors = {normaliser: process_error(runs, common, normaliser) for normaliser in NORMALISERS}
+    return Calibration(
+        target=target,
+        version=version,
+        compute_reference_s=median(run.reference_s("compute") for run in runs),
+        memory_reference_s=median(run.reference_s("memory") for run in runs),
+        normaliser=min(NORMALISERS, key=lambda normaliser: errors[normaliser]),
+        process_error=errors,
+        reference_id=reference_id,
+        processes=processes,
+    )
+
+
+def process_error(runs: Sequence[ProbeRun], probes: Sequence[str], normaliser: Normaliser) -> float:
+    """Mean over probes of the relative standard deviation between processes."""
+    spreads = []
+    for probe in probes:
+        latencies = [run.latency(probe, normaliser) for run in runs]
+        spreads.append(stdev(latencies) / fmean(latencies))
+    return fmean(spreads)
+
+
+def _measured_everywhere(runs: Sequence[ProbeRun]) -> tuple[str, ...]:
+    return tuple(name for name in runs[0].rounds if all(name in run.rounds for run in runs))
+
+
+def _probe(session: Session) -> ProbeRun:
+    graphs: dict[str, Graph] = {part.label: lower_part(part) for part in PROBES}
+    outcomes = session.measure(graphs)
+    return ProbeRun({outcome.name: outcome.rounds for outcome in outcomes if outcome.failure is None})
