@@ -23,6 +23,9 @@ from profiler.session import TURN_LIMIT_S, Outcome, ProcessEnded, Session, Sessi
 CHAIN_SUFFIX: Final = "/chain"
 MIN_REPEATS: Final = 24
 REPEAT_SHARE: Final = 0.1
+FIRST_PHASE_SHARE: Final = 0.85
+"""Share of a budget after which the first measurements stop, so that repeats and the noise floor get their time."""
+SECOND_PHASE_SHARE: Final = 0.92
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +177,10 @@ class _Run:
         known = self._store.statuses()
         todo = [item for item in self._plan if known.get(item.key) not in ("ok", "failed")]
         try:
-            self._measure("measure", todo, repeat=False)
-            self._measure("measure again", [item for item in todo if self._status(item) == "unstable"], repeat=True)
-            self._measure("noise floor", self._sample(), repeat=True)
+            self._measure("measure", todo, until=FIRST_PHASE_SHARE, repeat=False)
+            unstable = [item for item in todo if self._status(item) == "unstable"]
+            self._measure("measure again", unstable, until=SECOND_PHASE_SHARE, repeat=True)
+            self._measure("noise floor", self._sample(), until=1.0, repeat=True)
         except KeyboardInterrupt:
             self._interrupted = True
         finally:
@@ -197,21 +201,23 @@ class _Run:
         self._end_session()
         return [stable[position] for position in chosen]
 
-    def _measure(self, phase: str, items: Sequence[PlannedWorkload], *, repeat: bool) -> None:
+    def _measure(self, phase: str, items: Sequence[PlannedWorkload], *, until: float, repeat: bool) -> None:
+        """Measure `items` in random order, until the given share of the budget is spent."""
         if not items:
             return
         self._progress.begin(phase, len(items))
         waiting = [items[position] for position in self._rng.permutation(len(items))]
-        while waiting and not self._out_of_time():
+        while waiting and not self._spent(until):
             size = 1 if waiting[0].key in self._suspects else self._settings.block_size
             block, waiting = waiting[:size], waiting[size:]
             left = self._measure_block(block, repeat=repeat)
             self._progress.advance(len(block) - len(left))
             waiting = left + waiting
 
-    def _out_of_time(self) -> bool:
+    def _spent(self, share: float) -> bool:
+        """Whether that share of the budget is used up."""
         budget_s = self._settings.budget_s
-        return budget_s is not None and time.perf_counter() - self._start_s > budget_s
+        return budget_s is not None and time.perf_counter() - self._start_s > share * budget_s
 
     def _measure_block(self, block: Sequence[PlannedWorkload], *, repeat: bool) -> list[PlannedWorkload]:
         """Measure a block; return those that a dying process left without a result."""

@@ -42,7 +42,7 @@ from profiler.runtimes import RUNTIMES
 OPEN_LIMIT_S: Final = 120.0
 TURN_LIMIT_S: Final = 120.0
 """Longest silence of a process before it counts as hung; a compiling runtime is silent longest."""
-_KEPT_STDERR_CHARACTERS: Final = 2000
+_KEPT_STDERR_CHARACTERS: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,5 +219,7 @@ class Session:
         return ProcessEnded("crash", self._culprit, f"the measuring process ended with {how}. {said}".strip())
 
     def _last_words(self) -> str:
+        """The last line that the process wrote to stderr, which is the message of a Python error."""
         self._stderr.seek(0)
-        return self._stderr.read().decode(errors="replace").strip()[-_KEPT_STDERR_CHARACTERS:]
+        lines = self._stderr.read().decode(errors="replace").strip().splitlines()
+        return lines[-1][-_KEPT_STDERR_CHARACTERS:] if lines else ""

@@ -1,0 +1,78 @@
+"""PyTorch on the CPU: eager, channels-last, or compiled.
+
+Batch norms are folded into convolutions, as in the ONNX form, so that runtimes are compared on the same work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import torch
+
+from hyctas.folding import fold
+from hyctas.graph import Graph
+from hyctas.target import Target
+from hyctas.torch_form import GraphModule
+from hyctas.weights import seeded_inputs, seeded_weights
+from profiler.runtimes.engine import Unsupported
+
+OPTIONS: Final = ("channels-last", "compiled")
+
+
+class TorchRuntime:
+    """Modules of one target.
+
+    Raises:
+        Unsupported: The target asks for a precision or options that are not offered.
+    """
+
+    def __init__(self, target: Target) -> None:
+        option = "-".join(target.options)
+        if target.precision != "fp32" or option not in ("", *OPTIONS):
+            raise Unsupported(f"{target.local_name}: torch on the CPU runs fp32, plain or with one of {OPTIONS}")
+        self._option = option
+        torch.set_num_threads(target.threads or 1)
+        torch.set_float32_matmul_precision("highest")
+
+    def prepare(self, graph: Graph, *, seed: int) -> TorchEngine:
+        """Build the module, in evaluation mode, and compile it where the target says so."""
+        folded, weights = fold(graph, seeded_weights(graph, seed))
+        module: Any = GraphModule(folded, weights).eval()
+        inputs = [torch.from_numpy(array) for array in seeded_inputs(graph, seed).values()]
+        if self._option == "channels-last":
+            module = module.to(memory_format=torch.channels_last)
+            inputs = [tensor.to(memory_format=torch.channels_last) for tensor in inputs]
+        if self._option == "compiled":
+            torch._dynamo.reset()
+            module = torch.compile(module, dynamic=False)
+        return TorchEngine(module, inputs)
+
+    def environment(self) -> Mapping[str, str]:
+        """Version, threads and number format."""
+        return {
+            "torch": str(torch.__version__),
+            "threads": str(torch.get_num_threads()),
+            "mkldnn": str(torch.backends.mkldnn.is_available()),
+            "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        }
+
+
+class TorchEngine:
+    """A module with its inputs."""
+
+    def __init__(self, module: Any, inputs: list[Any]) -> None:
+        self._module = module
+        self._inputs = inputs
+
+    def run(self) -> None:
+        """Run the module once, without recording gradients."""
+        with torch.inference_mode():
+            self._module(*self._inputs)
+
+    def finite(self) -> bool:
+        """Run once and check every output."""
+        with torch.inference_mode():
+            outputs = self._module(*self._inputs)
+        tensors = outputs if isinstance(outputs, tuple) else (outputs,)
+        return all(bool(torch.isfinite(tensor).all()) for tensor in tensors)
