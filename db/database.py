@@ -34,13 +34,20 @@ class Database:
             raise StorageError(f"database {self.place}: there is no such file; run hyctas profile first, or set --db")
         with storage_errors(self.place):
             self._engine = open_engine(parsed)
-            upgrade(self._engine, self.place)
+            self._upgrade()
         self._read_sessions = sessionmaker(self._engine)
         self._write_sessions = sessionmaker(self._engine.execution_options(sqlite_begin="IMMEDIATE"))
 
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+
+    def _upgrade(self) -> None:
+        try:
+            upgrade(self._engine, self.place)
+        except BaseException:
+            self.close()
+            raise
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

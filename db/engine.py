@@ -32,7 +32,7 @@ def parse_url(text: str) -> URL:
         raise InvalidInput("--db", text, _ALLOWED) from None
     backend = url.get_backend_name()
     if backend not in ("sqlite", "postgresql"):
-        raise InvalidInput("--db", text, _ALLOWED)
+        raise InvalidInput("--db", url.render_as_string(hide_password=True), _ALLOWED)
     return url.set(drivername="postgresql+psycopg") if backend == "postgresql" else url.set(drivername="sqlite")
 
 
