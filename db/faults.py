@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError, StatementError
 
-from hyctas.errors import StorageError
+from hyctas.errors import HyctasError, StorageError
 
 SQLITE_FAULTS: Final[Mapping[str, str]] = {
     "SQLITE_FULL": "the disk (or its quota) is full; free some space and run the command again",
@@ -50,17 +50,19 @@ def storage_errors(place: str) -> Iterator[None]:
     """
     try:
         yield
-    except DBAPIError as error:
+    except HyctasError:
+        raise
+    except StatementError as error:
         raise StorageError(f"database {place}: {_described(error)}") from error
     except SQLAlchemyError as error:
         raise StorageError(f"database {place}: {error}") from error
-    except OverflowError as error:
-        raise StorageError(f"database {place}: a number is too large to store ({error})") from error
+    except (OverflowError, ValueError) as error:
+        raise StorageError(f"database {place}: a value cannot be stored ({error})") from error
     except OSError as error:
         raise StorageError(f"database {place}: {error.strerror or error}") from error
 
 
-def _described(error: DBAPIError) -> str:
+def _described(error: StatementError) -> str:
     cause = error.orig
     sqlite_name = getattr(cause, "sqlite_errorname", None)
     sqlstate = getattr(cause, "sqlstate", None)
@@ -69,7 +71,7 @@ def _described(error: DBAPIError) -> str:
         known = SQLITE_FAULTS.get("_".join(sqlite_name.split("_")[:2]))
     elif sqlstate is not None:
         known = POSTGRESQL_FAULTS.get(sqlstate) or POSTGRESQL_FAULTS.get(sqlstate[:2])
-    elif error.connection_invalidated or type(cause).__module__.startswith("psycopg"):
+    elif type(cause).__name__ == "OperationalError":
         known = POSTGRESQL_FAULTS["08"]
     original = " ".join(str(cause).split())
     return f"{known} ({original})" if known else original

@@ -76,7 +76,7 @@ def _process_of(run: Run) -> ProcessIdentity:
 
 
 def _record(row: Row[Run, str]) -> RunRecord:
-    run, target = row._tuple()
+    run, target = row
     return RunRecord(
         id=run.id,
         kind=run.kind,
