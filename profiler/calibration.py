@@ -1,8 +1,8 @@
 """Calibration: the reference latencies of a target, and which reference to normalise by.
 
 Several processes, one after the other, measure the same few probe workloads. The reference latencies are medians over
-all of them. The normaliser is the one under which the probes differ least between processes; ``none`` wins where no
-reference helps.
+all of them. The normaliser is the reference under which the probes differ least between processes. Taking none
+must beat that clearly: the few seconds of a calibration see less drift than the hours of a profile.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from hyctas.target import Target
 from profiler.session import Session, SessionSettings
 
 DEFAULT_PROCESSES: Final = 7
+CLEARLY_BETTER: Final = 0.8
+"""Share of the best reference's error under which no normalisation is preferred."""
 SLOW_MACHINE: Final = 0.15
 """Share by which the absolute reference may differ from the calibrated one before that is an alarm."""
 
@@ -89,11 +91,18 @@ def calibrate(
         version=version,
         compute_reference_s=median(run.reference_s("compute") for run in runs),
         memory_reference_s=median(run.reference_s("memory") for run in runs),
-        normaliser=min(NORMALISERS, key=lambda normaliser: errors[normaliser]),
+        normaliser=choose_normaliser(errors),
         process_error=errors,
         reference_id=reference_id,
         processes=processes,
     )
+
+
+def choose_normaliser(errors: Mapping[Normaliser, float]) -> Normaliser:
+    """The reference with the smallest error, or ``none`` if that is smaller by a fifth or more."""
+    references = [normaliser for normaliser in NORMALISERS if normaliser != "none"]
+    best = min(references, key=lambda normaliser: errors[normaliser])
+    return "none" if errors["none"] < CLEARLY_BETTER * errors[best] else best
 
 
 def process_error(runs: Sequence[ProbeRun], probes: Sequence[str], normaliser: Normaliser) -> float:

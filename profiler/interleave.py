@@ -24,6 +24,8 @@ SHORTEST_SAMPLE_S: Final = 1e-3
 """A sample of a shorter workload is the mean of several runs back to back, so that the clock does not matter."""
 REFERENCE_SAMPLES: Final = 2
 """Runs of each reference beside a sample group."""
+MAX_STARVED_ROUNDS: Final = 10
+"""Rounds of one engine that may be thrown away because the CPU was taken away; later ones are kept as they are."""
 
 
 class Runnable(Protocol):
@@ -74,11 +76,21 @@ class Entry:
         engine: What is timed.
         repeats: Runs that make up one sample.
         rounds: Its finished rounds.
+        starved: Rounds thrown away because something else had the CPU.
     """
 
     engine: Runnable
     repeats: int = 1
     rounds: list[Round] = field(default_factory=list)
+    starved: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The rounds of one engine, and how many were thrown away."""
+
+    rounds: tuple[Round, ...]
+    starved: int
 
 
 @dataclass
@@ -91,6 +103,7 @@ class Interleaver:
         compute_reference: The compute-bound reference.
         memory_reference: The memory-bound reference.
         rng: Draws the order of each round.
+        threads: Threads of the runtime, or None; only on one thread does CPU time over wall time mean anything.
         clock: Where time comes from.
         timed_s: Seconds spent in warm-up, thrown-away runs, references and samples so far.
     """
@@ -100,12 +113,13 @@ class Interleaver:
     compute_reference: Runnable
     memory_reference: Runnable
     rng: np.random.Generator
+    threads: int | None = 1
     clock: Clock = field(default_factory=SystemClock)
     timed_s: float = 0.0
 
     def measure(
         self, engines: Sequence[Runnable], *, on_turn: Callable[[int], None] = lambda position: None
-    ) -> list[tuple[Round, ...]]:
+    ) -> list[Measured]:
         """Measure a block.
 
         Args:
@@ -113,7 +127,7 @@ class Interleaver:
             on_turn: Told the position of the engine whose turn begins, so that a crash can be blamed.
 
         Returns:
-            The rounds of each engine, in order.
+            The result of each engine, in order.
         """
         entries = [Entry(engine) for engine in engines]
         for position, entry in enumerate(entries):
@@ -123,9 +137,17 @@ class Interleaver:
         while waiting:
             for position in self.rng.permutation(waiting):
                 on_turn(int(position))
-                entries[position].rounds.append(self._round(entries[position]))
+                self._take_round(entries[position])
             waiting = [position for position in waiting if not self._finished(entries[position].rounds)]
-        return [tuple(entry.rounds) for entry in entries]
+        return [Measured(tuple(entry.rounds), entry.starved) for entry in entries]
+
+    def _take_round(self, entry: Entry) -> None:
+        """Add a round; on one thread, one in which something else had the CPU is thrown away and counted."""
+        taken = self._round(entry)
+        if self.threads == 1 and taken.cpu_share < self.protocol.min_cpu_share and entry.starved < MAX_STARVED_ROUNDS:
+            entry.starved += 1
+        else:
+            entry.rounds.append(taken)
 
     def _finished(self, rounds: Sequence[Round]) -> bool:
         """The stopping rule."""

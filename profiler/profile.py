@@ -265,7 +265,11 @@ class _Run:
             rounds=outcome.rounds,
             call_floor_s=session.call_floor_s,
             protocol=self._settings.protocol,
-            environment={**session.environment, "reference": session.reference_id},
+            environment={
+                **session.environment,
+                "reference": session.reference_id,
+                "starved_rounds": str(outcome.starved),
+            },
             process_id=session.process_id,
             failure=outcome.failure,
         )

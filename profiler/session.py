@@ -81,11 +81,12 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one item: rounds, or a failure."""
+    """What became of one item: rounds, or a failure; and how many rounds were thrown away as starved."""
 
     name: str
     rounds: tuple[Round, ...]
     failure: Failure | None
+    starved: int = 0
 
 
 class ProcessEnded(MeasuringError):
@@ -170,7 +171,7 @@ class Session:
             elif isinstance(answer, Failed):
                 yield Outcome(answer.name, (), Failure(answer.kind, answer.message))
             elif isinstance(answer, Measured):
-                yield Outcome(answer.name, answer.rounds, None)
+                yield Outcome(answer.name, answer.rounds, None, answer.starved)
         self._culprit = None
         self.timing += Timing(answer.wall_s, answer.timed_s, answer.prepare_s)
 

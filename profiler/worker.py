@@ -109,13 +109,15 @@ class Worker:
     @classmethod
     def open(cls, request: Open, channel: Channel) -> Worker:
         """Open the runtime and the references, and say so."""
-        runtime = open_runtime(parse_target(request.target), request.runtimes)
+        target = parse_target(request.target)
+        runtime = open_runtime(target, request.runtimes)
         interleaver = Interleaver(
             protocol=request.protocol,
             normaliser=request.normaliser,
             compute_reference=ComputeReference.create(),
             memory_reference=MemoryReference.create(),
             rng=np.random.default_rng(request.seed),
+            threads=target.threads,
         )
         worker = cls(runtime, interleaver, channel, request.seed)
         environment = {**host_environment(), **runtime.environment()}
@@ -140,8 +142,8 @@ class Worker:
         measured = self.interleaver.measure(
             tuple(engines.values()), on_turn=lambda position: self.channel.send(Turn(names[position]))
         )
-        for name, rounds in zip(names, measured, strict=True):
-            self.channel.send(Measured(name, rounds))
+        for name, result in zip(names, measured, strict=True):
+            self.channel.send(Measured(name, result.rounds, result.starved))
         wall_s = (time.perf_counter_ns() - start_ns) * 1e-9
         self.channel.send(Done(wall_s, self.interleaver.timed_s - timed_s, prepare_s))
 
