@@ -35,6 +35,15 @@ _COUNT_COLUMNS: Final = tuple(column + PER_KIND.index("count") for column in COS
 _NODES_COLUMN: Final = len(COLUMNS) - len(OVERALL) + OVERALL.index("nodes")
 
 
+@dataclass(frozen=True, slots=True)
+class Boosting:
+    """How much to boost."""
+
+    rounds: int
+    depth: int
+    seed: int
+
+
 @dataclass(frozen=True, eq=False)
 class Correction:
     """A factor on the additive latency.
@@ -78,41 +87,39 @@ def correction_inputs(features: Array, prior: AdditivePrior) -> Array:
     return np.column_stack([np.log(latency_s), shares, features[:, _COUNT_COLUMNS], features[:, _NODES_COLUMN]])
 
 
-def learn_correction(inputs: Array, log_ratio: Array, *, rng: np.random.Generator) -> Correction | None:
-    """Boost the log-ratio, or return None where that does not help on left-out folds.
+def choose_boosting(inputs: Array, log_ratio: Array, *, rng: np.random.Generator) -> Boosting | None:
+    """The setting that helps most on left-out folds, or None where none helps enough.
 
     Args:
         inputs: Of :func:`correction_inputs`.
         log_ratio: Log of measured latency over the out-of-fold prior, (networks,).
-        rng: Draws folds and seeds.
+        rng: Draws folds and the seed.
     """
     if len(log_ratio) < MIN_NETWORKS:
         return None
     folds = np.asarray(fold_numbers(len(log_ratio), rng))
     seed = int(rng.integers(2**31))
-    settings = [(rounds, depth) for depth in DEPTHS for rounds in ROUNDS]
-    errors = [_left_out_error(inputs, log_ratio, folds, setting, seed) for setting in settings]
+    settings = [Boosting(rounds, depth, seed) for depth in DEPTHS for rounds in ROUNDS]
+    errors = [_left_out_error(inputs, log_ratio, folds, setting) for setting in settings]
     best = int(np.argmin(errors))
-    if errors[best] > (1.0 - MIN_GAIN) * float((log_ratio**2).mean()):
-        return None
-    return Correction.from_booster(_boost(inputs, log_ratio, settings[best], seed))
+    helps = errors[best] <= (1.0 - MIN_GAIN) * float((log_ratio**2).mean())
+    return settings[best] if helps else None
 
 
-def _left_out_error(
-    inputs: Array, log_ratio: Array, folds: npt.NDArray[np.int64], setting: tuple[int, int], seed: int
-) -> float:
+def fit_correction(inputs: Array, log_ratio: Array, boosting: Boosting) -> Correction:
+    """Boost the log-ratio."""
+    import xgboost
+
+    data = xgboost.DMatrix(inputs.astype(np.float32), label=log_ratio)
+    parameters = {**_BOOSTING, "max_depth": boosting.depth, "seed": boosting.seed}
+    booster = xgboost.train(parameters, data, num_boost_round=boosting.rounds)
+    return Correction.from_booster(bytes(booster.save_raw("json")))
+
+
+def _left_out_error(inputs: Array, log_ratio: Array, folds: npt.NDArray[np.int64], boosting: Boosting) -> float:
     residual = np.empty_like(log_ratio)
     for fold in np.unique(folds):
         left_out = folds == fold
-        trees = parse_trees(_boost(inputs[~left_out], log_ratio[~left_out], setting, seed))
-        residual[left_out] = log_ratio[left_out] - trees.predict(inputs[left_out])
+        correction = fit_correction(inputs[~left_out], log_ratio[~left_out], boosting)
+        residual[left_out] = log_ratio[left_out] - correction.log_factor(inputs[left_out])
     return float((residual**2).mean())
-
-
-def _boost(inputs: Array, log_ratio: Array, setting: tuple[int, int], seed: int) -> bytes:
-    import xgboost
-
-    rounds, depth = setting
-    data = xgboost.DMatrix(inputs.astype(np.float32), label=log_ratio)
-    booster = xgboost.train({**_BOOSTING, "max_depth": depth, "seed": seed}, data, num_boost_round=rounds)
-    return bytes(booster.save_raw("json"))

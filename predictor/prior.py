@@ -36,7 +36,7 @@ class AdditivePrior:
 
     def latency_s(self, features: Array) -> Array:
         """Latencies of networks, (rows, columns) to (rows,)."""
-        return np.asarray(features @ self.weights)
+        return np.asarray((features * self.weights).sum(axis=1))
 
 
 def operator_sum() -> AdditivePrior:
