@@ -6,8 +6,9 @@ pickle and evaluated with numpy alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +38,26 @@ class GaussianProcess:
     coefficients: Array
     amplitude: float
     mean: float
+
+    def arrays(self) -> dict[str, Array]:
+        """The process as named arrays, for storage."""
+        return {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> GaussianProcess:
+        """The process that :meth:`arrays` gave.
+
+        Raises:
+            KeyError: An array is missing.
+        """
+        return cls(
+            centre=np.asarray(arrays["centre"], np.float64),
+            scale=np.asarray(arrays["scale"], np.float64),
+            inputs=np.asarray(arrays["inputs"], np.float64),
+            coefficients=np.asarray(arrays["coefficients"], np.float64),
+            amplitude=float(arrays["amplitude"]),
+            mean=float(arrays["mean"]),
+        )
 
     def predict(self, inputs: Array) -> Array:
         """Posterior mean at `inputs`, (rows, features) to (rows,)."""
