@@ -27,6 +27,8 @@ from hyctas.operators import (
 )
 
 IMAGE_CHANNELS: Final = 3
+TWO_INPUTS: Final = ("fuse", "lateral")
+"""Kinds whose second input is a map of twice the size of the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,11 @@ class Part:
     @property
     def input_shapes(self) -> tuple[tuple[int, int, int, int], ...]:
         """Shape of each input; the second input of ``fuse`` and ``lateral`` is a map of twice the size."""
-        finer = 2 if self.kind in ("fuse", "lateral") else 1
+        finer = 2 if self.kind in TWO_INPUTS else 1
+        factors = (1 if position == 0 else finer for position in range(len(self.in_channels)))
         return tuple(
             (self.batch, channels, self.height * factor, self.width * factor)
-            for channels, factor in zip(self.in_channels, (1, *[finer] * len(self.in_channels)), strict=False)
+            for channels, factor in zip(self.in_channels, factors, strict=True)
         )
 
     @property
@@ -86,6 +89,8 @@ def build_part(b: GraphBuilder, inputs: tuple[Value, ...], part: Part) -> Value:
         GraphError: The kind is unknown, or the inputs do not have the part's shapes.
     """
     shapes = tuple(value.shape for value in inputs)
+    if part.kind in TWO_INPUTS and len(inputs) != 2:
+        raise GraphError(f"part {part.label} takes two inputs, not {len(inputs)}")
     if shapes != part.input_shapes:
         raise GraphError(f"part {part.label} takes inputs of {part.input_shapes}, not {shapes}")
     if (operator := CELL_OPERATORS.get(part.kind)) is not None:
