@@ -116,7 +116,9 @@ class Predictor:
         self._table = PartTable(self.knowledge.costs)
         self._encoder = Encoder(self._table.row_of)
         self._cost_s = np.zeros(0)
-        self._guessed = np.zeros(0, np.int64)
+        self._labels: list[str] = []
+        """Of each row, the label of its part if the part's cost was not measured, else empty."""
+        self._any_guessed = False
 
     def _encode(self, architectures: Sequence[Architecture]) -> EncodedBatch:
         if len(self._table.parts) > MAX_ROWS or self._encoder.settings_count > MAX_SETTINGS:
@@ -131,8 +133,9 @@ class Predictor:
         if known < len(self._table.parts):
             new = self._table.matrix[known:]
             self._cost_s = np.concatenate([self._cost_s, (new * self._weights).sum(axis=1)])
-            guessed = [int(source != "measured") for source in self._table.sources[known:]]
-            self._guessed = np.concatenate([self._guessed, np.array(guessed, np.int64)])
+            for part, source in zip(self._table.parts[known:], self._table.sources[known:], strict=True):
+                self._labels.append("" if source == "measured" else part.label)
+                self._any_guessed |= source != "measured"
 
     def _factor(self, batch: EncodedBatch) -> Array | float:
         """What the correction multiplies the additive latency by."""
@@ -144,13 +147,12 @@ class Predictor:
 
     def _unsupported(self, batch: EncodedBatch) -> list[tuple[str, ...]]:
         """Labels of each network's parts whose cost was not measured."""
-        if not self._guessed.any():
+        if not self._any_guessed:
             return [()] * len(batch.starts)
-        guessed = (row if self._guessed[row] else -1 for row in batch.rows.tolist())
-        labels = [self._table.parts[row].label if row >= 0 else "" for row in guessed]
+        labels = [self._labels[row] for row in batch.rows.tolist()]
         ends = [*batch.starts[1:].tolist(), len(labels)]
         networks = (labels[start:end] for start, end in zip(batch.starts.tolist(), ends, strict=True))
-        return [tuple(dict.fromkeys(label for label in network if label)) for network in networks]
+        return [tuple(label for label in dict.fromkeys(network) if label) for network in networks]
 
     def _tiers(
         self,
