@@ -35,6 +35,7 @@ def add(
     *,
     calibration: Calibration | None,
     purpose: Purpose,
+    marginal_s: float | None = None,
     now: datetime,
 ) -> int:
     """Store a measurement; returns its number.
@@ -47,6 +48,7 @@ def add(
         **_references(session, run_id, measurement, calibration),
         **_derived(measurement, calibration),
         **_observed(measurement),
+        "marginal_s": marginal_s,
         "created_at": now,
     }
     for kept_as in dict.fromkeys((purpose, "repeat")):

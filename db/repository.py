@@ -177,8 +177,9 @@ class Repository:
         *,
         calibration: Calibration | None,
         purpose: Purpose = "primary",
+        marginal_s: float | None = None,
     ) -> int:
-        """Store a measurement with all its rounds; returns its number.
+        """Store a measurement with all its rounds, and what an operator adds inside a chain; returns its number.
 
         At most one ``ok`` measurement of a workload on a target, under one protocol version and metric, is
         primary: one that comes second is kept as a repeat. Without a calibration the latency is the wall time.
@@ -189,7 +190,13 @@ class Repository:
         """
         with self._database.writing() as session:
             return measurement_writing.add(
-                session, run_id, measurement, calibration=calibration, purpose=purpose, now=self._clock()
+                session,
+                run_id,
+                measurement,
+                calibration=calibration,
+                purpose=purpose,
+                marginal_s=marginal_s,
+                now=self._clock(),
             )
 
     def set_marginal(self, measurement_id: int, marginal_s: float | None) -> None:

@@ -9,7 +9,7 @@ reference latency that the target's :class:`Calibration` fixed.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Final, Literal
@@ -33,15 +33,17 @@ class Protocol:
         max_rounds: Rounds after which it ends in any case.
         samples_per_round: Timed runs of one workload in one round.
         relative_half_width: The stopping rule: half-width of the interval of the median over its value.
-        min_cpu_share: CPU time over wall time under which a one-thread sample group is rejected.
+        min_cpu_share: CPU time over wall time under which a round of a one-thread target is rejected.
+        budget_s: Seconds of a workload's own runs after which no further round begins.
     """
 
     version: int = 1
     min_rounds: int = 5
-    max_rounds: int = 15
+    max_rounds: int = 30
     samples_per_round: int = 5
     relative_half_width: float = 0.01
     min_cpu_share: float = 0.95
+    budget_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,11 @@ class Calibration:
     @property
     def reference_s(self) -> float:
         """The reference latency under this calibration's normaliser; 1.0 for ``"none"``."""
-        return Round((), (self.compute_reference_s,), (self.memory_reference_s,), 1.0).reference_s(self.normaliser)
+        return self.reference_under(self.normaliser)
+
+    def reference_under(self, normaliser: Normaliser) -> float:
+        """The reference latency under any normaliser."""
+        return Round((), (self.compute_reference_s,), (self.memory_reference_s,), 1.0).reference_s(normaliser)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +153,14 @@ class Measurement:
         """Median wall time over the rounds, not normalised."""
         return median(median(r.samples_s) for r in self.rounds) if self.rounds else None
 
+    @property
+    def undisturbed(self) -> tuple[Round, ...]:
+        """The rounds that count: on one thread, those that had the CPU to themselves."""
+        return undisturbed(self.rounds, self.protocol, threads=self.target.threads)
+
     def ratios(self, normaliser: Normaliser) -> tuple[float, ...]:
-        """Sample median over reference median, one a round."""
-        return tuple(median(r.samples_s) / r.reference_s(normaliser) for r in self.rounds)
+        """Sample median over reference median, one for each undisturbed round (for each round if there is none)."""
+        return ratios(self.undisturbed or self.rounds, normaliser)
 
     def latency_s(self, calibration: Calibration) -> float | None:
         """Latency in seconds under `calibration`; None if the measurement failed."""
@@ -158,17 +169,24 @@ class Measurement:
         return median(self.ratios(calibration.normaliser)) * calibration.reference_s
 
     def half_width(self, normaliser: Normaliser) -> float:
-        """Relative half-width of the 95 % interval of the median over rounds; infinite under three rounds."""
-        return relative_half_width(self.ratios(normaliser))
+        """Relative half-width of the 95 % interval of the median; infinite under three undisturbed rounds."""
+        return relative_half_width(ratios(self.undisturbed, normaliser))
 
     def status(self, normaliser: Normaliser) -> Status:
-        """``failed``, ``unstable`` (too wide, or the CPU was taken away), or ``ok``."""
+        """``failed``, ``unstable`` (too wide, or too often without the CPU), or ``ok``."""
         if self.failure is not None or not self.rounds:
             return "failed"
-        settled = self.half_width(normaliser) <= self.protocol.relative_half_width
-        one_thread = self.target.threads == 1
-        starved = one_thread and self.cpu_share < self.protocol.min_cpu_share
-        return "ok" if settled and not starved else "unstable"
+        return "ok" if self.half_width(normaliser) <= self.protocol.relative_half_width else "unstable"
+
+
+def ratios(rounds: Iterable[Round], normaliser: Normaliser) -> tuple[float, ...]:
+    """Sample median over reference median, one a round."""
+    return tuple(median(r.samples_s) / r.reference_s(normaliser) for r in rounds)
+
+
+def undisturbed(rounds: Iterable[Round], protocol: Protocol, *, threads: int | None) -> tuple[Round, ...]:
+    """The rounds without those in which a one-thread target had to share its CPU; all on other targets."""
+    return tuple(r for r in rounds if threads != 1 or r.cpu_share >= protocol.min_cpu_share)
 
 
 def relative_half_width(ratios: tuple[float, ...]) -> float:

@@ -30,7 +30,6 @@ from db.repository import Repository
 from hyctas.architecture import Architecture, ArchitectureDefaults
 from hyctas.architecture_json import to_json
 from hyctas.architecture_options import with_settings
-from hyctas.costs import costs
 from hyctas.measurement import Calibration, Status
 from hyctas.measurement import Protocol as MeasuringProtocol
 from hyctas.parts import IMAGE_CHANNELS, Part
@@ -41,8 +40,10 @@ from profiler.calibration import DEFAULT_PROCESSES, calibrate
 from profiler.device import device_facts, device_slug
 from profiler.plan import PlannedWorkload, plan_networks, plan_operators
 from profiler.probe import probe_targets
-from profiler.profile import ProfileSettings, ProfileSummary, Result, run_plan
+from profiler.profile import ProfileSettings, run_plan
 from profiler.reference import reference_id
+from profiler.store import Result
+from profiler.summary import summary_json, summary_text
 
 DEVICE_VARIABLE: Final = "HYCTAS_DEVICE"
 EXIT_INTERRUPTED: Final = 130
@@ -50,11 +51,12 @@ EXIT_INTERRUPTED: Final = 130
 Db = Annotated[str, typer.Option("--db", help="Database URL.")]
 TargetName = Annotated[str, typer.Option("--target", help="What to measure; the device may be left out.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Budget = Annotated[float | None, typer.Option(min=1.0, help="Seconds after which nothing new is begun.")]
+Budget = Annotated[float | None, typer.Option(min=1.0, help="Seconds of measuring after which nothing new is begun.")]
 Seed = Annotated[int, typer.Option(min=0, help="Equal seeds measure the same workloads.")]
 Depth = Annotated[int, typer.Option(min=1, help="Most cells of a branch.")]
 Repeats = Annotated[int | None, typer.Option(min=0, help="Workloads measured again for the noise floor.")]
-Recalibrate = Annotated[bool, typer.Option(help="Measure the reference latencies anew first.")]
+Recalibrate = Annotated[bool, typer.Option("--recalibrate", help="Measure the reference latencies anew first.")]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try again what failed in an earlier run.")]
 
 profile: Final = typer.Typer(no_args_is_help=True)
 
@@ -86,14 +88,15 @@ def operators(
     depth: Depth = 16,
     repeats: Repeats = None,
     recalibrate: Recalibrate = False,
+    retry_failed: RetryFailed = False,
     db: Db = DEFAULT_URL,
     as_json: Json = False,
 ) -> None:
     """Measure every distinct operator of a space at one input size, alone and inside a chain."""
     plan = plan_operators(SearchSpace(depth=depth), settings)
-    arguments = {"settings": dataclasses.asdict(settings), "seed": seed, "depth": depth}
-    work = Work("operators", plan, arguments, seed, budget_s, repeats, recalibrate)
-    _profile(work, target, db, as_json=as_json)
+    options = Options(seed, budget_s, repeats, recalibrate, retry_failed)
+    arguments = {"settings": dataclasses.asdict(settings), "depth": depth, **dataclasses.asdict(options)}
+    _profile(Work("operators", plan, arguments, options), target, db, as_json=as_json)
 
 
 @profile.command()
@@ -107,14 +110,34 @@ def networks(
     depth: Depth = 16,
     repeats: Repeats = None,
     recalibrate: Recalibrate = False,
+    retry_failed: RetryFailed = False,
     db: Db = DEFAULT_URL,
     as_json: Json = False,
 ) -> None:
     """Measure whole networks, sampled as prefix trees that cover the space evenly."""
     sample = sample_structured(SearchSpace(depth=depth), np.random.default_rng(seed), count, settings)
-    arguments = {"settings": dataclasses.asdict(settings), "seed": seed, "depth": depth, "count": count}
-    work = Work("networks", plan_networks(sample), arguments, seed, budget_s, repeats, recalibrate)
-    _profile(work, target, db, as_json=as_json)
+    options = Options(seed, budget_s, repeats, recalibrate, retry_failed)
+    arguments = {"settings": dataclasses.asdict(settings), "depth": depth, "count": count}
+    arguments |= dataclasses.asdict(options)
+    _profile(Work("networks", plan_networks(sample), arguments, options), target, db, as_json=as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What both commands let one choose about the measuring."""
+
+    seed: int
+    budget_s: float | None
+    repeats: int | None
+    recalibrate: bool
+    retry_failed: bool
+
+    def settings(self, calibration: Calibration, run_id: int) -> ProfileSettings:
+        """How to measure. Each run has an order of its own, so that two at once do not meet all the time."""
+        seed = int(np.random.SeedSequence([self.seed, run_id]).generate_state(1)[0])
+        return ProfileSettings(
+            calibration, seed=seed, budget_s=self.budget_s, repeats=self.repeats, retry_failed=self.retry_failed
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +147,7 @@ class Work:
     kind: str
     plan: Sequence[PlannedWorkload]
     arguments: Mapping[str, Any]
-    seed: int
-    budget_s: float | None
-    repeats: int | None
-    recalibrate: bool
+    options: Options
 
 
 def local_device() -> str:
@@ -141,16 +161,16 @@ def _profile(work: Work, target_name: str, db: str, *, as_json: bool) -> None:
     with Repository.open(db) as repository:
         repository.mark_interrupted()
         repository.ensure_target(target, device_facts())
-        calibration = _calibration(repository, target, console, again=work.recalibrate)
+        calibration = _calibration(repository, target, console, again=work.options.recalibrate)
         run_id = repository.start_run(work.kind, target, work.arguments)
-        store = RepositoryStore(repository, run_id, calibration)
-        settings = ProfileSettings(calibration, seed=work.seed, budget_s=work.budget_s, repeats=work.repeats)
         with _progress(console) as progress:
-            summary = run_plan(work.plan, store, settings, progress)
+            store = RepositoryStore(repository, run_id, calibration)
+            summary = run_plan(work.plan, store, work.options.settings(calibration, run_id), progress)
         status: RunStatus = "interrupted" if summary.interrupted else "finished"
         repository.finish_run(run_id, summary_json(summary), status=status)
     document = {"run": run_id, "target": target.name, "kind": work.kind, **summary_json(summary)}
-    typer.echo(json.dumps(document) if as_json else _described(summary, calibration, run_id))
+    text = summary_text(summary, calibration, MeasuringProtocol().relative_half_width)
+    typer.echo(json.dumps(document) if as_json else f"run {run_id} on {target}: {text}")
     if summary.interrupted:
         raise typer.Exit(EXIT_INTERRUPTED)
 
@@ -169,7 +189,7 @@ def _calibration(repository: Repository, target: Target, console: Console, *, ag
 
 @dataclass(frozen=True, slots=True)
 class RepositoryStore:
-    """Keeps results in the database, each in transactions that are final before the next block begins."""
+    """Keeps results in the database: each measurement is one transaction, after that of what it refers to."""
 
     repository: Repository
     run_id: int
@@ -179,24 +199,31 @@ class RepositoryStore:
         """Status of each workload that is already measured on this target."""
         return self.repository.measured_status(self.calibration.target, MeasuringProtocol().version)
 
+    def pairs(self) -> Mapping[str, tuple[float, float]]:
+        """Latencies of each workload that was stable in two processes under one calibration."""
+        found = self.repository.repeats(self.calibration.target, protocol_version=MeasuringProtocol().version)
+        return {
+            first.workload_key: (first.latency_s, second.latency_s)
+            for first, second in found
+            if first.latency_s is not None and second.latency_s is not None
+        }
+
     def save(self, result: Result) -> None:
         """Store the workload, its architecture if it is a network, and the measurement."""
         self.repository.add_workloads([workload_record(result.planned)])
         if isinstance(result.planned.source, Architecture):
             self.repository.add_architectures([_architecture_record(result.planned.source, result.planned.key)])
-        measurement_id = self.repository.add_measurement(
+        self.repository.add_measurement(
             self.run_id,
             result.measurement,
             calibration=self.calibration,
             purpose="repeat" if result.repeat else "primary",
+            marginal_s=result.marginal_s,
         )
-        if result.marginal_s is not None:
-            self.repository.set_marginal(measurement_id, result.marginal_s)
 
 
 def workload_record(planned: PlannedWorkload) -> WorkloadRecord:
     """What the database keeps of a workload."""
-    found = costs(planned.workload.graph)
     source = planned.source
     if isinstance(source, Part):
         kind, operator, description = "operator", source.kind, dataclasses.asdict(source)
@@ -212,19 +239,12 @@ def workload_record(planned: PlannedWorkload) -> WorkloadRecord:
         operator=operator,
         description=description,
         **size,
-        **dataclasses.asdict(found),
+        **dataclasses.asdict(planned.costs),
     )
 
 
 def _architecture_record(architecture: Architecture, workload_key: str) -> ArchitectureRecord:
     return ArchitectureRecord(architecture.key, workload_key, to_json(architecture))
-
-
-def summary_json(summary: ProfileSummary) -> dict[str, Any]:
-    """The summary as it is printed and stored."""
-    fields = dataclasses.asdict(summary)
-    shares = {"timed_share": summary.timed_share, "prepare_share": summary.prepare_share}
-    return {**fields, **shares, "machine_changed": summary.machine_changed}
 
 
 @dataclass
@@ -256,31 +276,3 @@ def _progress(console: Console) -> Iterator[ConsoleProgress]:
     )
     with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as bars:
         yield ConsoleProgress(bars)
-
-
-def _described(summary: ProfileSummary, calibration: Calibration, run_id: int) -> str:
-    lines = [
-        f"run {run_id}: {summary.measured} measured, {summary.unstable} unstable, "
-        f"{sum(summary.failed.values())} failed, {summary.already_measured} were known, "
-        f"{summary.remaining} of {summary.planned} remain",
-        *(f"  {count} x {reason}" for reason, count in summary.failed.items()),
-        f"noise floor: {_percent(summary.noise_between)} between processes ({summary.repeats} workloads), "
-        f"{_percent(summary.noise_within)} within one",
-        f"normalised by: {calibration.normaliser} (errors between processes: "
-        + ", ".join(f"{name} {_percent(error)}" for name, error in calibration.process_error.items())
-        + ")",
-        f"{summary.per_hour:,.0f} workloads an hour at {MeasuringProtocol().relative_half_width:.0%} half-width; "
-        f"{summary.timed_share:.0%} of {summary.wall_s:,.0f} s in timed runs, {summary.prepare_share:.0%} in preparing",
-    ]
-    if summary.machine_changed:
-        lines.append(
-            f"warning: the references run {summary.reference_drift:+.0%} off their calibration: this machine changed "
-            "as a whole; measure again with --recalibrate if it stays so"
-        )
-    if summary.interrupted:
-        lines.append("interrupted: run the same command again to go on where it stopped")
-    return "\n".join(lines)
-
-
-def _percent(share: float | None) -> str:
-    return "unknown" if share is None else f"{share:.2%}"

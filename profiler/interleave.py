@@ -1,31 +1,30 @@
 """Interleaved rounds: the measuring protocol, free of any runtime.
 
-A block of prepared engines is cycled several times in random order. On each turn both reference workloads are
-timed, then one run of the engine is thrown away (the switch cooled its caches), then its samples follow. An
-engine leaves the block once its interval is narrow enough, or after the protocol's last round.
+A block of prepared engines is cycled several times in random order. Both reference workloads are timed between any
+two turns, so that each sample group stands between a reference before it and one after it. A turn throws one run
+away (the switch cooled the caches), then takes its samples. An engine leaves the block when the stopping rule says so.
 """
 
 from __future__ import annotations
 
-import time
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import numpy as np
 
-from hyctas.measurement import Normaliser, Round, relative_half_width
-from hyctas.measurement import Protocol as MeasuringProtocol
+from hyctas.measurement import Round
+from profiler.clock import Clock, SystemClock
+from profiler.stopping import StoppingRule
 
 WARM_UP_TOLERANCE: Final = 0.05
 """Warm-up ends when a run differs from the one before by less than this share."""
 MAX_WARM_UP_RUNS: Final = 10
 SHORTEST_SAMPLE_S: Final = 1e-3
 """A sample of a shorter workload is the mean of several runs back to back, so that the clock does not matter."""
-REFERENCE_SAMPLES: Final = 2
-"""Runs of each reference beside a sample group."""
-MAX_STARVED_ROUNDS: Final = 10
-"""Rounds of one engine that may be thrown away because the CPU was taken away; later ones are kept as they are."""
+LONGEST_GROUP_S: Final = 2.0
+"""A longer workload takes fewer samples a round (at least one), so that rounds stay close to their references."""
 
 
 class Runnable(Protocol):
@@ -35,37 +34,20 @@ class Runnable(Protocol):
         """Do the work, and return when it is done."""
 
 
-class Clock(Protocol):
-    """Wall time, CPU time and, where it can be read, the core's clock."""
+@dataclass(frozen=True, slots=True)
+class References:
+    """The two reference workloads that are timed between turns."""
 
-    def wall_ns(self) -> int:
-        """Monotonic wall time."""
-
-    def cpu_ns(self) -> int:
-        """CPU time of this process, all threads."""
-
-    def frequency_hz(self) -> float | None:
-        """Clock of the core, or None."""
+    compute: Runnable
+    memory: Runnable
 
 
-class SystemClock:
-    """The clocks of the machine."""
+@dataclass(frozen=True, slots=True)
+class ReferenceTimes:
+    """One run of each reference, in seconds."""
 
-    def wall_ns(self) -> int:
-        """Monotonic wall time."""
-        return time.perf_counter_ns()
-
-    def cpu_ns(self) -> int:
-        """CPU time of this process, all threads."""
-        return time.process_time_ns()
-
-    def frequency_hz(self) -> float | None:
-        """Clock of the first core from cpufreq; None in most virtual machines."""
-        try:
-            with open("/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq") as file:
-                return float(file.read()) * 1e3
-        except (OSError, ValueError):
-            return None
+    compute_s: float
+    memory_s: float
 
 
 @dataclass
@@ -74,23 +56,21 @@ class Entry:
 
     Attributes:
         engine: What is timed.
+        samples: Samples that it takes in one round.
         repeats: Runs that make up one sample.
         rounds: Its finished rounds.
-        starved: Rounds thrown away because something else had the CPU.
+        spent_s: Seconds of its own runs.
     """
 
     engine: Runnable
+    samples: int = 1
     repeats: int = 1
     rounds: list[Round] = field(default_factory=list)
-    starved: int = 0
+    spent_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """The rounds of one engine, and how many were thrown away."""
-
-    rounds: tuple[Round, ...]
-    starved: int
+OnTurn = Callable[[int], None]
+OnFinished = Callable[[int, tuple[Round, ...]], None]
 
 
 @dataclass
@@ -98,67 +78,45 @@ class Interleaver:
     """Measures blocks of engines under one protocol.
 
     Attributes:
-        protocol: Rounds, samples and the stopping rule.
-        normaliser: The reference that ratios are taken to for the stopping rule.
-        compute_reference: The compute-bound reference.
-        memory_reference: The memory-bound reference.
+        rule: When an engine has had enough rounds; holds the protocol.
+        references: What is timed beside every sample group.
         rng: Draws the order of each round.
-        threads: Threads of the runtime, or None; only on one thread does CPU time over wall time mean anything.
         clock: Where time comes from.
         timed_s: Seconds spent in warm-up, thrown-away runs, references and samples so far.
     """
 
-    protocol: MeasuringProtocol
-    normaliser: Normaliser
-    compute_reference: Runnable
-    memory_reference: Runnable
+    rule: StoppingRule
+    references: References
     rng: np.random.Generator
-    threads: int | None = 1
     clock: Clock = field(default_factory=SystemClock)
     timed_s: float = 0.0
 
-    def measure(
-        self, engines: Sequence[Runnable], *, on_turn: Callable[[int], None] = lambda position: None
-    ) -> list[Measured]:
+    def measure(self, engines: Sequence[Runnable], *, on_turn: OnTurn, on_finished: OnFinished) -> None:
         """Measure a block.
 
         Args:
             engines: Prepared engines.
             on_turn: Told the position of the engine whose turn begins, so that a crash can be blamed.
-
-        Returns:
-            The result of each engine, in order.
+            on_finished: Told the position and the rounds of an engine as soon as it has enough.
         """
         entries = [Entry(engine) for engine in engines]
         for position, entry in enumerate(entries):
             on_turn(position)
             self._warm_up(entry)
         waiting = list(range(len(entries)))
+        before = self._reference()
         while waiting:
-            for position in self.rng.permutation(waiting):
-                on_turn(int(position))
-                self._take_round(entries[position])
-            waiting = [position for position in waiting if not self._finished(entries[position].rounds)]
-        return [Measured(tuple(entry.rounds), entry.starved) for entry in entries]
-
-    def _take_round(self, entry: Entry) -> None:
-        """Add a round; on one thread, one in which something else had the CPU is thrown away and counted."""
-        taken = self._round(entry)
-        if self.threads == 1 and taken.cpu_share < self.protocol.min_cpu_share and entry.starved < MAX_STARVED_ROUNDS:
-            entry.starved += 1
-        else:
-            entry.rounds.append(taken)
-
-    def _finished(self, rounds: Sequence[Round]) -> bool:
-        """The stopping rule."""
-        if len(rounds) < self.protocol.min_rounds:
-            return False
-        if len(rounds) >= self.protocol.max_rounds:
-            return True
-        ratios = tuple(float(np.median(r.samples_s)) / r.reference_s(self.normaliser) for r in rounds)
-        return relative_half_width(ratios) <= self.protocol.relative_half_width
+            for position in map(int, self.rng.permutation(waiting)):
+                on_turn(position)
+                before = self._turn(entries[position], before)
+            finished = [p for p in waiting if self.rule.finished(entries[p].rounds, entries[p].spent_s)]
+            for position in finished:
+                on_finished(position, tuple(entries[position].rounds))
+            waiting = [position for position in waiting if position not in finished]
+            before = self._reference() if finished and waiting else before
 
     def _warm_up(self, entry: Entry) -> None:
+        """Run until two runs in a row agree, and choose how many runs a sample and how many samples a round takes."""
         previous = self._time(entry.engine)
         for _ in range(MAX_WARM_UP_RUNS):
             latest = self._time(entry.engine)
@@ -166,16 +124,28 @@ class Interleaver:
             previous = latest
             if settled:
                 break
-        entry.repeats = max(1, int(np.ceil(SHORTEST_SAMPLE_S / max(previous, 1e-9))))
+        run_s = max(previous, 1e-9)
+        entry.repeats = max(1, math.ceil(SHORTEST_SAMPLE_S / run_s))
+        most = math.floor(LONGEST_GROUP_S / (run_s * entry.repeats))
+        entry.samples = max(1, min(self.rule.protocol.samples_per_round, most))
 
-    def _round(self, entry: Entry) -> Round:
-        compute = tuple(self._time(self.compute_reference) for _ in range(REFERENCE_SAMPLES))
-        memory = tuple(self._time(self.memory_reference) for _ in range(REFERENCE_SAMPLES))
-        self._time(entry.engine)
+    def _turn(self, entry: Entry, before: ReferenceTimes) -> ReferenceTimes:
+        """One round of one engine; returns the references after it."""
+        thrown_away_s = self._time(entry.engine)
         wall, cpu = self.clock.wall_ns(), self.clock.cpu_ns()
-        samples = tuple(self._time(entry.engine, entry.repeats) for _ in range(self.protocol.samples_per_round))
+        samples = tuple(self._time(entry.engine, entry.repeats) for _ in range(entry.samples))
         wall, cpu = self.clock.wall_ns() - wall, self.clock.cpu_ns() - cpu
-        return Round(samples, compute, memory, cpu / max(wall, 1), self.clock.frequency_hz())
+        frequency_hz = self.clock.frequency_hz()
+        after = self._reference()
+        compute, memory = (before.compute_s, after.compute_s), (before.memory_s, after.memory_s)
+        entry.rounds.append(Round(samples, compute, memory, cpu / max(wall, 1), frequency_hz))
+        entry.spent_s += thrown_away_s + wall * 1e-9
+        return after
+
+    def _reference(self) -> ReferenceTimes:
+        """Time both references, memory first: the compute-bound one always begins with caches that it left cold."""
+        memory_s = self._time(self.references.memory)
+        return ReferenceTimes(self._time(self.references.compute), memory_s)
 
     def _time(self, work: Runnable, repeats: int = 1) -> float:
         """Seconds of one run, as the mean of `repeats`."""

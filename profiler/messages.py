@@ -75,11 +75,10 @@ class Failed(msgspec.Struct, tag="failed", frozen=True):
 
 
 class Measured(msgspec.Struct, tag="measured", frozen=True):
-    """The rounds of an item, and how many were thrown away because something else had the CPU."""
+    """The rounds of an item."""
 
     name: str
     rounds: tuple[Round, ...]
-    starved: int
 
 
 class Done(msgspec.Struct, tag="done", frozen=True):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
 
 from hyctas.architecture import Architecture, ArchitectureDefaults
+from hyctas.costs import Costs, costs
 from hyctas.enumeration import operator_parts
 from hyctas.graph import Graph
 from hyctas.lowering import lower, lower_part
@@ -13,11 +16,14 @@ from hyctas.parts import Part
 from hyctas.space import SearchSpace
 from hyctas.workload import Workload
 
-CHAIN: int = 3
+CHAIN: Final = 3
 """Copies in the chain whose time minus that of one copy gives the marginal cost of two."""
+_COPIES_OF_WEIGHTS: Final = 3
+"""As drawn, as written to the model, and as the runtime packs them."""
+_FLOAT_BYTES: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PlannedWorkload:
     """One thing to measure, and where it came from.
 
@@ -35,6 +41,16 @@ class PlannedWorkload:
     def key(self) -> str:
         """The workload key."""
         return self.workload.key
+
+    @cached_property
+    def costs(self) -> Costs:
+        """What the workload takes, counted."""
+        return costs(self.workload.graph)
+
+    @property
+    def resident_bytes(self) -> int:
+        """Rough memory that a prepared engine holds: its weights several times, and its activations."""
+        return _COPIES_OF_WEIGHTS * _FLOAT_BYTES * self.costs.parameters + self.costs.peak_activation_bytes
 
 
 def plan_operators(space: SearchSpace, settings: ArchitectureDefaults) -> tuple[PlannedWorkload, ...]:

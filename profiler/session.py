@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import IO, Final
+from uuid import uuid4
 
 import msgspec
 
@@ -81,12 +82,11 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one item: rounds, or a failure; and how many rounds were thrown away as starved."""
+    """What became of one item: rounds, or a failure."""
 
     name: str
     rounds: tuple[Round, ...]
     failure: Failure | None
-    starved: int = 0
 
 
 class ProcessEnded(MeasuringError):
@@ -111,7 +111,7 @@ class Session:
         environment: What the process says about itself and its runtime.
         reference_id: Name of its reference code.
         call_floor_s: Seconds of an almost empty call.
-        process_id: Names the process.
+        process_id: Names the process; unique, though pids come again.
         timing: Where its time went so far.
     """
 
@@ -119,13 +119,14 @@ class Session:
         self._settings = settings
         self.timing = Timing()
         self._culprit: str | None = None
+        self._busy = False
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the session)
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "profiler.worker"],
+            [sys.executable, "-P", "-m", "profiler.worker", str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
-            env={**os.environ, **SINGLE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env={**os.environ, **SINGLE_THREAD, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)},
         )
         self._buffer = b""
         try:
@@ -147,6 +148,8 @@ class Session:
     def close(self) -> None:
         """End the process, kindly while it waits for a request and by force otherwise."""
         assert self._process.stdin is not None and self._process.stdout is not None
+        if self._busy:
+            self._process.kill()
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
         try:
@@ -158,34 +161,38 @@ class Session:
         self._stderr.close()
 
     def measure(self, graphs: Mapping[str, Graph]) -> Iterator[Outcome]:
-        """Measure a block of graphs together; yields what became of each, failures as soon as they are known.
+        """Measure a block of graphs together; yields what became of each as soon as it is known.
 
         Raises:
             ProcessEnded: The process died or hung; items not yielded have no result.
         """
         items = tuple(Item(name, msgspec.Raw(encode_graph(graph))) for name, graph in graphs.items())
         self._send(Measure(items))
+        self._busy = True
         while not isinstance(answer := self._receive(self._settings.turn_limit_s), Done):
             if isinstance(answer, Turn):
                 self._culprit = answer.name
             elif isinstance(answer, Failed):
                 yield Outcome(answer.name, (), Failure(answer.kind, answer.message))
             elif isinstance(answer, Measured):
-                yield Outcome(answer.name, answer.rounds, None, answer.starved)
-        self._culprit = None
+                yield Outcome(answer.name, answer.rounds, None)
+        self._culprit, self._busy = None, False
         self.timing += Timing(answer.wall_s, answer.timed_s, answer.prepare_s)
 
     def _open(self) -> None:
         s = self._settings
-        self._send(Open(s.target.name, s.protocol, s.normaliser, s.seed, dict(s.runtimes)))
-        answer = self._receive(OPEN_LIMIT_S)
+        try:
+            self._send(Open(s.target.name, s.protocol, s.normaliser, s.seed, dict(s.runtimes)))
+            answer = self._receive(OPEN_LIMIT_S)
+        except ProcessEnded as ended:
+            raise RuntimeUnavailable(f"{s.target}: the runtime does not open here: {ended}") from ended
         if isinstance(answer, Refused):
             raise RuntimeUnavailable(answer.reason)
         assert isinstance(answer, Opened)
         self.environment: Mapping[str, str] = answer.environment
         self.reference_id = answer.reference_id
         self.call_floor_s = answer.call_floor_s
-        self.process_id = f"{answer.environment['host']}:{self._process.pid}"
+        self.process_id = f"{answer.environment['host']}:{self._process.pid}:{uuid4().hex[:8]}"
 
     def _send(self, request: Request) -> None:
         assert self._process.stdin is not None

@@ -1,4 +1,4 @@
-"""The measuring process: ``python -m profiler.worker``; reads requests on stdin, writes answers on stdout.
+"""The measuring process: ``python -m profiler.worker PARENT_PID``; reads requests on stdin, answers on stdout.
 
 It ends when its parent does (end of file on stdin, and a death signal on Linux). Whatever a runtime
 prints goes to stderr, so that it cannot break into the answers.
@@ -7,6 +7,7 @@ prints goes to stderr, so that it cannot break into the answers.
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import platform
 import signal
@@ -27,7 +28,7 @@ from hyctas.graph_json import decode_graph
 from hyctas.layers import relu
 from hyctas.measurement import FailureKind
 from hyctas.target import parse_target
-from profiler.interleave import Interleaver
+from profiler.interleave import Interleaver, References
 from profiler.messages import (
     ENCODER,
     REQUESTS,
@@ -44,6 +45,7 @@ from profiler.messages import (
 )
 from profiler.reference import ComputeReference, MemoryReference, reference_id
 from profiler.runtimes import Engine, Runtime, Unsupported, open_runtime
+from profiler.stopping import StoppingRule
 
 CALL_FLOOR_RUNS: Final = 200
 _PR_SET_PDEATHSIG: Final = 1
@@ -51,7 +53,8 @@ _PR_SET_PDEATHSIG: Final = 1
 
 def main() -> None:
     """Serve requests until stdin ends."""
-    die_with_parent()
+    die_with_parent(int(sys.argv[1]))
+    gc.disable()
     requests, answers = claim_channel()
     channel = Channel(answers)
     first = REQUESTS.decode(requests.readline())
@@ -66,13 +69,16 @@ def main() -> None:
         worker.answer(line)
 
 
-def die_with_parent() -> None:
-    """Ask the kernel to kill this process when its parent dies; does nothing where there is no such call."""
+def die_with_parent(parent: int) -> None:
+    """Ask the kernel to kill this process when `parent` dies, and leave Ctrl-C to the parent.
+
+    Where there is no such call, the end of file on stdin ends the process once it has finished its block.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() == 1:
+        if os.getppid() != parent:
             raise SystemExit("the parent is gone")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def claim_channel() -> tuple[BinaryIO, BinaryIO]:
@@ -112,12 +118,9 @@ class Worker:
         target = parse_target(request.target)
         runtime = open_runtime(target, request.runtimes)
         interleaver = Interleaver(
-            protocol=request.protocol,
-            normaliser=request.normaliser,
-            compute_reference=ComputeReference.create(),
-            memory_reference=MemoryReference.create(),
-            rng=np.random.default_rng(request.seed),
-            threads=target.threads,
+            StoppingRule(request.protocol, request.normaliser, target.threads),
+            References(ComputeReference.create(), MemoryReference.create()),
+            np.random.default_rng(request.seed),
         )
         worker = cls(runtime, interleaver, channel, request.seed)
         environment = {**host_environment(), **runtime.environment()}
@@ -139,11 +142,13 @@ class Worker:
                 engines[item.name] = engine
         prepare_s = (time.perf_counter_ns() - start_ns) * 1e-9
         names = tuple(engines)
-        measured = self.interleaver.measure(
-            tuple(engines.values()), on_turn=lambda position: self.channel.send(Turn(names[position]))
+        self.interleaver.measure(
+            tuple(engines.values()),
+            on_turn=lambda position: self.channel.send(Turn(names[position])),
+            on_finished=lambda position, rounds: self.channel.send(Measured(names[position], rounds)),
         )
-        for name, result in zip(names, measured, strict=True):
-            self.channel.send(Measured(name, result.rounds, result.starved))
+        engines.clear()
+        gc.collect()
         wall_s = (time.perf_counter_ns() - start_ns) * 1e-9
         self.channel.send(Done(wall_s, self.interleaver.timed_s - timed_s, prepare_s))
 
