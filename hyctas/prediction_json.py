@@ -1,4 +1,4 @@
-"""Predictions as JSON: what ``POST /predict`` and ``hyctas predict`` answer, and the client reads back. Milliseconds."""
+"""Predictions as JSON, in milliseconds: what ``POST /predict`` and ``hyctas predict`` answer and the client reads."""
 
 from __future__ import annotations
 
