@@ -62,9 +62,9 @@ def parse_trees(booster_json: bytes) -> Trees:
         raise ArtifactError(f"not a booster in XGBoost's JSON format: {error}") from error
     inner, leaves = 2**depth - 1, 2**depth
     return Trees(
-        np.array([features for features, _, _ in padded], np.intp).reshape(-1, inner),
-        np.array([thresholds for _, thresholds, _ in padded], np.float32).reshape(-1, inner),
-        np.array([values for _, _, values in padded], np.float64).reshape(-1, leaves),
+        np.array([features for features, _, _ in padded], np.intp).reshape(len(padded), inner),
+        np.array([thresholds for _, thresholds, _ in padded], np.float32).reshape(len(padded), inner),
+        np.array([values for _, _, values in padded], np.float64).reshape(len(padded), leaves),
         depth,
     )
 
