@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from hyctas.architecture import Architecture
 from hyctas.errors import InsufficientData
 from hyctas.prediction import ExpectedError
 from predictor.intervals import calibrate_intervals, uncalibrated
@@ -65,7 +66,7 @@ def _learn_networks(
     target: str, networks: Sequence[NetworkSample], costs: OperatorCosts, seed: int, facts: Mapping[str, object]
 ) -> Knowledge:
     rng = np.random.default_rng(seed)
-    features = network_features(target, costs, networks)
+    features = network_features(target, costs, [sample.architecture for sample in networks])
     latency_s = np.array([sample.latency_s for sample in networks])
     choice = choose(features, latency_s, rng=rng)
     latency = learn(features, latency_s, choice, rng=rng)
@@ -84,10 +85,10 @@ def _learn_networks(
     )
 
 
-def network_features(target: str, costs: OperatorCosts, networks: Sequence[NetworkSample]) -> Array:
+def network_features(target: str, costs: OperatorCosts, networks: Sequence[Architecture]) -> Array:
     """Additive features of networks under these operator costs, (networks, columns)."""
     additive = Knowledge(target, costs, Latency(operator_sum(), None), None, uncalibrated(), None)
-    return Predictor(additive, model_id="training").features([sample.architecture for sample in networks])
+    return Predictor(additive, model_id="training").features(networks)
 
 
 def _trained_range(networks: Sequence[NetworkSample], additive_s: Array) -> TrainedRange:
