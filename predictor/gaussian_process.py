@@ -80,7 +80,7 @@ def fit_gaussian_process(inputs: Array, targets: Array, *, seed: int = 0) -> Gau
     inputs, targets = inputs[rows], targets[rows]
     spread = inputs.std(axis=0)
     centre, spread = inputs.mean(axis=0), np.where(spread > 0.0, spread, 1.0)
-    kernel = ConstantKernel(1.0, (1e-2, 1e3)) * Matern(3.0, (1e-1, 1e3), nu=1.5) + WhiteKernel(1e-3, (1e-6, 1.0))
+    kernel = ConstantKernel(1.0, (1e-3, 1e6)) * Matern(3.0, (1e-1, 1e3), nu=1.5) + WhiteKernel(1e-3, (1e-6, 1.0))
     process = GaussianProcessRegressor(kernel, random_state=seed)
     process.fit((inputs - centre) / spread, targets - targets.mean())
     signal = process.kernel_.k1

@@ -23,9 +23,9 @@ COVERAGE: Final = 0.9
 MIN_GROUP: Final = 30
 """A branch count with fewer calibrating networks takes the half-width of all together."""
 UNCALIBRATED: Final = math.log(2.0)
-"""Half-width where nothing was measured end to end: a factor of two either way."""
+"""Half-width where no network of these settings was measured end to end: a factor of two either way."""
 EXTRAPOLATION_FACTOR: Final = 2.0
-"""How many times wider an interval is outside of what was measured."""
+"""How many times wider an interval is for networks out of the trained range, at trained settings."""
 
 
 @dataclass(frozen=True, slots=True)

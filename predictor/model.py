@@ -15,8 +15,8 @@ from hyctas.decomposition import decompose
 from hyctas.prediction import Contribution, Prediction, Tier
 from predictor.correction import correction_inputs
 from predictor.encoding import EncodedBatch, Encoder
-from predictor.intervals import EXTRAPOLATION_FACTOR
-from predictor.knowledge import Knowledge
+from predictor.intervals import EXTRAPOLATION_FACTOR, UNCALIBRATED
+from predictor.knowledge import Knowledge, TrainedRange
 from predictor.part_table import PartTable
 
 Array = npt.NDArray[np.float64]
@@ -102,7 +102,7 @@ class Predictor:
             latency_s = additive_s * self._factor(batch)
             unsupported = self._unsupported(batch)
         tiers = self._tiers(architectures, batch, additive_s, unsupported)
-        half_widths = self._half_widths(architectures, tiers)
+        half_widths = self._half_widths(architectures, batch, tiers)
         spread = np.exp(half_widths)
         return PredictedBatch(latency_s, latency_s / spread, latency_s * spread, tiers, unsupported)
 
@@ -166,19 +166,23 @@ class Predictor:
             return ["estimated" if labels else "additive" for labels in unsupported]
         low, high = trained.latency_s
         inside = (additive_s >= low * (1 - RANGE_TOLERANCE)) & (additive_s <= high * (1 + RANGE_TOLERANCE))
-        known = {id(context): context.settings in trained.settings for context in set(batch.contexts)}
+        known = _known_settings(batch, trained)
         return [
-            "learned"
-            if fits and known[id(context)] and len(architecture.branches) in trained.branches
-            else "extrapolated"
-            for architecture, context, fits in zip(architectures, batch.contexts, inside.tolist(), strict=True)
+            "learned" if fits and trusted and len(architecture.branches) in trained.branches else "extrapolated"
+            for architecture, trusted, fits in zip(architectures, known, inside.tolist(), strict=True)
         ]
 
-    def _half_widths(self, architectures: Sequence[Architecture], tiers: Sequence[Tier]) -> Array:
-        intervals = self.knowledge.intervals
+    def _half_widths(self, architectures: Sequence[Architecture], batch: EncodedBatch, tiers: Sequence[Tier]) -> Array:
+        """Half-width of each interval: calibrated, wider out of the trained range, a guess at unseen settings."""
+        trained, intervals = self.knowledge.trained, self.knowledge.intervals
+        if trained is None:
+            return np.full(len(architectures), UNCALIBRATED)
+        known = _known_settings(batch, trained)
         widths = [
-            intervals.half_width(len(architecture.branches)) * (EXTRAPOLATION_FACTOR if tier == "extrapolated" else 1.0)
-            for architecture, tier in zip(architectures, tiers, strict=True)
+            intervals.half_width(len(architecture.branches)) * (1.0 if tier == "learned" else EXTRAPOLATION_FACTOR)
+            if trusted
+            else UNCALIBRATED
+            for architecture, trusted, tier in zip(architectures, known, tiers, strict=True)
         ]
         return np.array(widths)
 
@@ -197,3 +201,9 @@ class Predictor:
             )
             for part, cost, source in zip(placed, costs, sources, strict=True)
         )
+
+
+def _known_settings(batch: EncodedBatch, trained: TrainedRange) -> list[bool]:
+    """For each network, whether networks of its very settings were trained on."""
+    known = {id(context): context.settings in trained.settings for context in set(batch.contexts)}
+    return [known[id(context)] for context in batch.contexts]
