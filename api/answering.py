@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from http import HTTPStatus
@@ -14,7 +15,7 @@ from api.problem import Problem, ProblemError, invalid, plain
 from hyctas.architecture import Architecture, ArchitectureDefaults
 from hyctas.architecture_json import decode_defaults, decode_each
 from hyctas.errors import InvalidArchitecture, InvalidInput
-from hyctas.prediction import Prediction
+from hyctas.prediction import Prediction, Tier
 from hyctas.prediction_json import WirePrediction, prediction_to_wire
 from predictor.measured import MeasuredNetwork, measured_prediction
 from predictor.model import Predictor
@@ -71,10 +72,16 @@ class Models(Protocol):
 
 
 class Answerer:
-    """Answers prediction requests from `models`."""
+    """Answers prediction requests from `models`; safe to share between threads.
 
-    def __init__(self, models: Models) -> None:
+    Args:
+        models: Where predictors and measured networks come from.
+        counted: Told how many networks were answered at each tier.
+    """
+
+    def __init__(self, models: Models, *, counted: Callable[[Mapping[Tier, int]], None] = lambda tiers: None) -> None:
         self._models = models
+        self._counted = counted
         self._requests = msgspec.json.Decoder(PredictRequest)
         self._encoder = msgspec.json.Encoder()
 
@@ -94,7 +101,9 @@ class Answerer:
         if request.architecture is not msgspec.UNSET:
             found = [_relocated(item) for item in found]
         networks = [item for item in found if isinstance(item, Architecture)]
-        answers = iter(_answers(networks, predictor, measured, breakdown=breakdown))
+        predictions = _answers(networks, predictor, measured, breakdown=breakdown)
+        self._counted(Counter([prediction.tier for prediction in predictions]))
+        answers = iter(predictions)
         results = [
             PredictionProblem(invalid(item)) if isinstance(item, InvalidArchitecture) else next(answers)
             for item in found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Final
@@ -11,13 +10,13 @@ from urllib.parse import parse_qs
 
 from api.answering import Answerer
 from api.asgi import JSON, Receive, Scope, Send, send_body, send_problem
-from api.problem import Problem, ProblemError, invalid, not_found, plain
+from api.faults import problem_of
+from api.problem import ProblemError, invalid, plain
 from api.settings import Settings
-from hyctas.errors import ArtifactError, InvalidInput, NotFound, StorageError
+from hyctas.errors import InvalidInput
 
 LONG_BODY_BYTES: Final = 512 * 2**10
 """Longer bodies are answered in a thread, so that they do not hold up short ones and health checks."""
-_log: Final = logging.getLogger(__name__)
 
 
 class PredictRoute:
@@ -40,7 +39,7 @@ class PredictRoute:
         try:
             answer = await self._answer(scope, receive)
         except Exception as error:
-            await send_problem(send, _problem(error), retry_after_s=self._settings.retry_after_s)
+            await send_problem(send, problem_of(error), retry_after_s=self._settings.retry_after_s)
         else:
             await send_body(send, HTTPStatus.OK, answer, JSON)
         finally:
@@ -84,19 +83,6 @@ class PredictRoute:
             limit = f"the body is longer than {self._settings.max_body_bytes} bytes; send smaller batches"
             raise ProblemError(plain(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, limit))
         return b"".join(chunks)
-
-
-def _problem(error: Exception) -> Problem:
-    """The problem to answer; what is the server's fault is logged."""
-    if isinstance(error, ProblemError):
-        return error.problem
-    if isinstance(error, NotFound):
-        return not_found(error)
-    if isinstance(error, ArtifactError | StorageError):
-        _log.error("a prediction cannot be served: %s", error)
-        return plain(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
-    _log.error("prediction failed", exc_info=error)
-    return plain(HTTPStatus.INTERNAL_SERVER_ERROR, "the server made a mistake; its log says which")
 
 
 def _wants_breakdown(query: bytes) -> bool:

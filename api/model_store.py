@@ -6,8 +6,9 @@ database has changed.
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Final
 
 from db.records import MeasurementRow, ModelRecord
 from db.repository import Repository
-from hyctas.errors import ArtifactError, UnknownModel, UnknownTarget
+from hyctas.errors import ArtifactError, StorageError, UnknownModel, UnknownTarget
 from hyctas.measurement import Calibration
 from hyctas.target import Target
 from predictor.artifact import load_predictor
@@ -25,6 +26,7 @@ from predictor.model import Predictor
 
 MAX_LOADED: Final = 32
 """Predictors kept in memory."""
+_log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +64,32 @@ class ModelStore:
         self._loaded: OrderedDict[str, Predictor] = OrderedDict()
         self._lock = Lock()
         self.snapshot = Snapshot()
+        self.fault: str | None = "the database has not been read yet"
+        """Why the last look at the database failed, or None."""
 
     def refresh(self) -> bool:
-        """Take a new snapshot if the database has changed; tells whether it did.
+        """Take a new snapshot if the database has changed, and load new models; tells whether it did.
+
+        A database that cannot be read leaves the old snapshot in place and is told in :attr:`fault`.
+        """
+        try:
+            changed = self._refresh()
+        except StorageError as error:
+            _log.warning("the database cannot be read: %s", error)
+            self.fault = str(error)
+            return False
+        self.fault = None
+        return changed
+
+    def full_name(self, target: str) -> str:
+        """The full name of a stored target that may be given without its device where only one device has it.
 
         Raises:
-            StorageError: The database cannot be read; the old snapshot stays.
+            UnknownTarget: There is none, or more than one; lists all.
         """
+        return _full_name(target, self.snapshot.networks)
+
+    def _refresh(self) -> bool:
         newest = self._repository.measurements(limit=1, order="newest")
         models = self._repository.models()
         mark = (newest[0].id if newest else 0, len(models))
@@ -82,6 +103,7 @@ class ModelStore:
             newest={record.target.name: record.model_id for record in models},
             networks={target.name: self._networks(target) for target in targets},
         )
+        self._load_newest()
         return True
 
     def predictor(self, target: str, model_id: str | None = None) -> Predictor:
@@ -108,6 +130,14 @@ class ModelStore:
             return _Current(stored)
         limit = until if until.tzinfo is not None else until.replace(tzinfo=UTC)
         return {key: entry.network for key, entry in stored.items() if entry.created_at <= limit}
+
+    def _load_newest(self) -> None:
+        """Load what will be asked next, so that no request waits for a file; a bad artifact is told when asked for."""
+        for model_id in self.snapshot.newest.values():
+            try:
+                self._load(self.snapshot.models[model_id])
+            except ArtifactError as error:
+                _log.warning("a model cannot be served: %s", error)
 
     def _load(self, record: ModelRecord) -> Predictor:
         with self._lock:
@@ -153,8 +183,7 @@ def _measured_network(row: MeasurementRow, calibrations: Mapping[int, Calibratio
     return MeasuredNetwork(row.latency_s or 0.0, row.half_width or 0.0, process_error)
 
 
-def _full_name(target: str, known: Mapping[str, str]) -> str:
-    """The full name of a target that may be given without its device where only one device has it."""
+def _full_name(target: str, known: Collection[str]) -> str:
     if target in known:
         return target
     matching = [name for name in known if name.partition("/")[2] == target]

@@ -1,0 +1,1 @@
+"""Routes behind the framework, one file a subject."""
