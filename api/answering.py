@@ -39,7 +39,7 @@ class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):
     target: str
     architecture: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     architectures: list[msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET
-    defaults: msgspec.Raw | None = None
+    defaults: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     model_id: str | None = None
     measured_until: datetime | None = None
 
@@ -150,7 +150,7 @@ def _relocated(item: Architecture | InvalidArchitecture) -> Architecture | Inval
 
 
 def _defaults(request: PredictRequest) -> ArchitectureDefaults | None:
-    if request.defaults is None:
+    if not isinstance(request.defaults, msgspec.Raw) or bytes(request.defaults) == b"null":
         return None
     try:
         return decode_defaults(msgspec.json.decode(request.defaults))

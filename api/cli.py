@@ -6,18 +6,17 @@ import os
 import signal
 import socket
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
-from uvicorn import Config, Server
-from uvicorn.supervisors import Multiprocess
+import uvicorn
 
 from api.app import create_app
 from api.settings import Settings, settings_from
 from db.repository import Repository
 from hyctas.errors import InvalidInput
 
-GRACE_S = 10
+GRACE_S: Final = 10
 """Seconds that running requests get when the server is told to end."""
 
 
@@ -44,25 +43,19 @@ def serve(
 
 
 def _run(settings: Settings, listener: socket.socket, workers: int) -> None:
+    options: dict[str, Any] = {
+        "lifespan": "on",
+        "access_log": False,
+        "server_header": False,
+        "log_level": "warning",
+        "timeout_graceful_shutdown": GRACE_S,
+    }
     if workers == 1:
-        Server(_config(create_app(settings))).run(sockets=[listener])
+        config = uvicorn.Config(create_app(settings), **options)
+        uvicorn.Server(config).run(sockets=[listener])
         return
     os.environ["HYCTAS_DB"] = settings.database_url
-    config = _config("api.app:app_from_environment", workers=workers)
-    Multiprocess(config, target=Server(config).run, sockets=[listener]).run()
-
-
-def _config(app: object, workers: int = 1) -> Config:
-    return Config(
-        app,  # type: ignore[arg-type]
-        factory=isinstance(app, str),
-        workers=workers,
-        lifespan="on",
-        access_log=False,
-        server_header=False,
-        log_level="warning",
-        timeout_graceful_shutdown=GRACE_S,
-    )
+    uvicorn.run("api.app:app_from_environment", factory=True, workers=workers, fd=listener.fileno(), **options)
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -6,6 +6,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from fastapi import FastAPI
+
 from api.access import Access
 from api.asgi import App, Message, Receive, Scope, Send, send_problem
 from api.problem import ProblemError
@@ -22,7 +24,7 @@ class Front:
 
     Args:
         predict: The hot path.
-        framework: The application behind all other paths; it also gets the lifespan.
+        framework: The FastAPI application behind all other paths; it also gets the lifespan.
         access: Checks keys.
         telemetry: Counts requests.
         retry_after_s: Part of every 503.
@@ -32,7 +34,7 @@ class Front:
     def __init__(
         self,
         predict: App,
-        framework: App,
+        framework: FastAPI,
         *,
         access: Access,
         telemetry: Telemetry,
@@ -40,7 +42,7 @@ class Front:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._predict = predict
-        self._framework = framework
+        self.framework = framework
         self._access = access
         self._telemetry = telemetry
         self._retry_after_s = retry_after_s
@@ -49,7 +51,7 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection as an ASGI application does."""
         if scope["type"] != "http":
-            await self._framework(scope, receive, send)
+            await self.framework(scope, receive, send)
             return
         start, status = self._clock(), 500
 
@@ -71,7 +73,7 @@ class Front:
                 self._access.check(scope)
             except ProblemError as error:
                 return send_problem(send, error.problem, retry_after_s=self._retry_after_s)
-        return (self._predict if path == PREDICT else self._framework)(scope, receive, send)
+        return (self._predict if path == PREDICT else self.framework)(scope, receive, send)
 
 
 def _route(scope: Scope) -> str:
