@@ -6,6 +6,7 @@ pickle and evaluated with numpy alone.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final
@@ -73,6 +74,7 @@ def fit_gaussian_process(inputs: Array, targets: Array, *, seed: int = 0) -> Gau
 
     Source: Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006, chapters 2 and 4.
     """
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
@@ -82,7 +84,10 @@ def fit_gaussian_process(inputs: Array, targets: Array, *, seed: int = 0) -> Gau
     centre, spread = inputs.mean(axis=0), np.where(spread > 0.0, spread, 1.0)
     kernel = ConstantKernel(1.0, (1e-3, 1e6)) * Matern(3.0, (1e-1, 1e3), nu=1.5) + WhiteKernel(1e-3, (1e-6, 1.0))
     process = GaussianProcessRegressor(kernel, random_state=seed)
-    process.fit((inputs - centre) / spread, targets - targets.mean())
+    with warnings.catch_warnings():
+        # A scale at its bound (noise-free data, an input that does not matter) is a fit like any other.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        process.fit((inputs - centre) / spread, targets - targets.mean())
     signal = process.kernel_.k1
     length = float(signal.k2.length_scale)
     return GaussianProcess(
