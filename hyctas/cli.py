@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -30,6 +32,7 @@ arch: Final = typer.Typer(no_args_is_help=True)
 def register(app: typer.Typer) -> None:
     """Add this package's commands to `app`."""
     app.add_typer(arch, name="arch", help="Show, sample and export architectures.")
+    app.command()(quickstart)
 
 
 @arch.command()
@@ -93,6 +96,42 @@ def onnx(
         _print_json({"path": str(out), "size_bytes": len(model), "seed": seed, "key": architecture.key})
     else:
         typer.echo(f"wrote {out}: {len(model) / 1e6:.1f} MB, random weights of seed {seed}")
+
+
+def quickstart(
+    out: Annotated[Path, typer.Option(help="Folder for everything that comes of it.")] = Path("demo"),
+    budget_s: Annotated[float, typer.Option(min=30.0, help="Seconds of measuring, shared out over the steps.")] = 300.0,
+    target: Annotated[str, typer.Option(help="What to measure, on this machine.")] = "onnxruntime-fp32-t1",
+    as_json: Json = False,
+) -> None:
+    """Profile this CPU on a small budget, train, serve, ask, and compare with measurements.
+
+    Everything lands in one folder and no process is left running. Run it again to go on where it was interrupted.
+    """
+    from hyctas.quickstart import Quickstart
+    from hyctas.quickstart_report import accuracy, comparison_table, report_json, report_markdown
+    from hyctas.quickstart_values import QuickstartSettings
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    settings = QuickstartSettings(out=out, budget_s=budget_s, target=target)
+    _tell(f"a small budget: about {budget_s:.0f} s of measuring; everything goes into {out}")
+    result = Quickstart(settings, say=_tell, sign_of_life=_sign_of_life).run()
+    settings.report.write_text(report_markdown(result, settings))
+    if as_json:
+        _print_json(report_json(result, settings))
+        return
+    typer.echo(f"\n{accuracy(result)}\n\n{comparison_table(result.comparisons)}\n")
+    typer.echo(f"report: {settings.report}\nserve it again: {result.serve_command}")
+
+
+def _tell(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _sign_of_life(elapsed_s: float) -> None:
+    """Stand in for the progress bars that commands show on a terminal only."""
+    if not sys.stderr.isatty():
+        _tell(f"  ... {elapsed_s:.0f} s")
 
 
 def _drawn(

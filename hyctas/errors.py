@@ -19,6 +19,7 @@
     ├── ArtifactError                a model file that is not what its manifest says
     │   └── ChecksumMismatch
     ├── InsufficientData             too few measurements to learn from; how many, and how to get more
+    ├── CommandFailed                a command that the quick start runs ended with an error
     └── ClientError                  the HTTP client
         ├── ConnectionFailed         nothing answered, after all retries
         ├── ServerUnavailable        503, after all retries
@@ -134,6 +135,10 @@ class ChecksumMismatch(ArtifactError):
 
 class InsufficientData(HyctasError):
     """Too few measurements to learn from or to evaluate on."""
+
+
+class CommandFailed(HyctasError):
+    """A command that the quick start runs ended with an error, which it printed itself."""
 
 
 class ClientError(HyctasError):
