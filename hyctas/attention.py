@@ -7,8 +7,10 @@ of C channels, no 1/sqrt(d); the N x N attention map is stored. At stride 8 and 
 takes 4.3 GB.
 
 **efficient**: the keys and values come from the map average-pooled to at most 128 tokens, so the attention map is
-N x 128 a head; heads of 32 channels, as many as fit best; the scale 1/sqrt(32) is applied to the query, where it
-folds into the convolution and keeps half precision from overflowing; a projection back to C channels.
+N x 128 a head; heads of 48 channels, as many as fit best; the scale 1/sqrt(48) is applied to the query, where it
+folds into the convolution and keeps half precision from overflowing; a projection back to C channels. The head size
+divides the full-width channel counts of the space (96, 192, 384 at 12 base channels), and is large enough that at
+stride 8 of 1024x2048 a cell needs less than 200 MiB beyond its input: attention maps grow with the heads.
 
 Why this form. Of those timed (see ``benchmarks/attention.py``), three stay in bounds at stride 8: keys and values
 pooled hard, a linear (ReLU) kernel, and tiling. Tiling exists in one runtime only and saves memory but no work.
@@ -29,7 +31,7 @@ from hyctas.errors import GraphError
 from hyctas.graph import Value
 from hyctas.layers import add, average_pool, conv
 
-HEAD_SIZE: Final = 32
+HEAD_SIZE: Final = 48
 """Channels of a head of efficient attention."""
 MAX_TOKENS: Final = 128
 """Most keys (and values) of efficient attention."""

@@ -58,7 +58,9 @@ def test_pooling_factor_bounds_the_tokens(height: int, width: int, factor: int) 
     assert -(-height // factor) * -(-width // factor) <= MAX_TOKENS
 
 
-@pytest.mark.parametrize(("channels", "heads"), [(8, 1), (32, 1), (47, 1), (48, 2), (96, 3), (107, 3), (384, 12)])
+@pytest.mark.parametrize(
+    ("channels", "heads"), [(8, 1), (32, 1), (71, 1), (72, 2), (96, 2), (107, 2), (128, 3), (384, 8)]
+)
 def test_heads_of_fixed_size_fit_the_channels_best(channels: int, heads: int) -> None:
     assert head_count(channels) == heads
 
