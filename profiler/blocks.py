@@ -57,6 +57,7 @@ class BlockRunner:
     """Measures blocks in one process after another.
 
     Attributes:
+        session: The process at work, if there is one.
         timing: Where the wall time of finished processes went.
         without_marginal: Chains that failed, by kind and message; their operators are measured alone.
     """
@@ -69,11 +70,11 @@ class BlockRunner:
         rng: np.random.Generator,
         settings: BlockSettings,
     ) -> None:
+        self.session: Session | None = None
         self.timing = Timing()
         self.without_marginal: Counter[str] = Counter()
         self._target, self._protocol, self._normaliser = target, protocol, normaliser
         self._rng, self._settings = rng, settings
-        self._session: Session | None = None
         self._blocks = 0
         self._suspects: set[str] = set()
         self._without_chain: set[str] = set()
@@ -114,10 +115,10 @@ class BlockRunner:
 
     def end_process(self) -> None:
         """End the process; the next block gets a new one."""
-        if self._session is not None:
-            self._session.close()
-            self.timing += self._session.timing
-            self._session = None
+        if self.session is not None:
+            self.session.close()
+            self.timing += self.session.timing
+            self.session = None
 
     def _note(self, pending: _Pending, outcome: Outcome, chained: set[str]) -> None:
         if not outcome.name.endswith(CHAIN_SUFFIX):
@@ -149,7 +150,7 @@ class BlockRunner:
             yield blamed.finished(self._measurement)
 
     def _measurement(self, outcome: Outcome) -> Measurement:
-        session = self._session
+        session = self.session
         assert session is not None
         return Measurement(
             workload_key=outcome.name,
@@ -165,14 +166,14 @@ class BlockRunner:
     def _open_session(self) -> Session:
         if self._blocks >= self._settings.per_process:
             self.end_process()
-        if self._session is None:
+        if self.session is None:
             s, seed = self._settings, int(self._rng.integers(2**31))
             settings = SessionSettings(
                 self._target, self._protocol, self._normaliser, seed, s.runtimes, turn_limit_s=s.turn_limit_s
             )
-            self._session, self._blocks = Session(settings), 0
+            self.session, self._blocks = Session(settings), 0
         self._blocks += 1
-        return self._session
+        return self.session
 
 
 @dataclass

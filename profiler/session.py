@@ -145,17 +145,26 @@ class Session:
         """End the process."""
         self.close()
 
+    @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self._process.pid
+
+    def kill(self) -> None:
+        """End the process by force; whoever waits for it learns of its death."""
+        self._process.kill()
+
     def close(self) -> None:
         """End the process, kindly while it waits for a request and by force otherwise."""
         assert self._process.stdin is not None and self._process.stdout is not None
         if self._busy:
-            self._process.kill()
+            self.kill()
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
         try:
             self._process.wait(timeout=2.0)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            self.kill()
             self._process.wait()
         self._process.stdout.close()
         self._stderr.close()
@@ -192,7 +201,7 @@ class Session:
         self.environment: Mapping[str, str] = answer.environment
         self.reference_id = answer.reference_id
         self.call_floor_s = answer.call_floor_s
-        self.process_id = f"{answer.environment['host']}:{self._process.pid}:{uuid4().hex[:8]}"
+        self.process_id = f"{answer.environment['host']}:{self.pid}:{uuid4().hex[:8]}"
 
     def _send(self, request: Request) -> None:
         assert self._process.stdin is not None
@@ -209,7 +218,7 @@ class Session:
             selector.register(self._process.stdout, selectors.EVENT_READ)
             while b"\n" not in self._buffer:
                 if not selector.select(limit_s):
-                    self._process.kill()
+                    self.kill()
                     raise ProcessEnded("timeout", self._culprit, f"no sign of life for {limit_s:g} s")
                 chunk = os.read(self._process.stdout.fileno(), 1 << 20)
                 if not chunk:

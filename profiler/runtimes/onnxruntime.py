@@ -40,7 +40,7 @@ class OnnxRuntime:
         return {
             "onnxruntime": ort.__version__,
             "provider": PROVIDER,
-            "intra_op_threads": str(self._threads),
+            "threads": str(self._threads),
             "spinning": "off",
             "graph_optimization": "all",
         }

@@ -34,6 +34,8 @@ class TorchRuntime:
         self._option = option
         torch.set_num_threads(target.threads or 1)
         torch.set_float32_matmul_precision("highest")
+        if option == "compiled":
+            _allow_many_compiled_modules()
 
     def prepare(self, graph: Graph, *, seed: int) -> TorchEngine:
         """Build the module, in evaluation mode, and compile it where the target says so."""
@@ -44,7 +46,6 @@ class TorchRuntime:
             module = module.to(memory_format=torch.channels_last)
             inputs = [tensor.to(memory_format=torch.channels_last) for tensor in inputs]
         if self._option == "compiled":
-            torch._dynamo.reset()
             module = torch.compile(module, dynamic=False)
         return TorchEngine(module, inputs)
 
@@ -76,3 +77,15 @@ class TorchEngine:
             outputs = self._module(*self._inputs)
         tensors = outputs if isinstance(outputs, tuple) else (outputs,)
         return all(bool(torch.isfinite(tensor).all()) for tensor in tensors)
+
+
+def _allow_many_compiled_modules() -> None:
+    """Let every module of a process be compiled.
+
+    All of them run the code of one class, and by default torch silently stops compiling after a few forms of one code.
+    Past the limits that are set here it raises, and the measurement fails instead of being that of something else.
+    """
+    import torch._dynamo.config as config
+
+    config.recompile_limit = config.accumulated_recompile_limit = 100_000
+    config.fail_on_recompile_limit_hit = True

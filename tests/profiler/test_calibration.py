@@ -1,0 +1,78 @@
+"""Calibrations: which reference to normalise by, and what the references take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from hyctas.errors import RuntimeUnavailable
+from hyctas.measurement import NORMALISERS, Normaliser, Round
+from hyctas.target import Target, parse_target
+from profiler.calibration import PROBES, ProbeRun, calibrate, choose_normaliser, process_error
+from profiler.plan import plan_parts
+from profiler.reference import reference_id
+
+MakeRound = Callable[..., Round]
+
+
+def process(round_of: MakeRound, speed: float, **times: float) -> ProbeRun:
+    """A process of the given speed, in which some times are of their own."""
+    base = {"sample_s": 0.01 * speed, "compute_s": 0.002 * speed, "memory_s": 0.004 * speed}
+    return ProbeRun({"probe": (round_of(**{**base, **times}),) * 3})
+
+
+def test_error_is_the_spread_that_the_reference_leaves(round_of: MakeRound) -> None:
+    runs = [process(round_of, speed, memory_s=0.004) for speed in (1.0, 1.5, 2.0)]
+    assert process_error(runs, ["probe"], "compute") == pytest.approx(0.0)
+    assert process_error(runs, ["probe"], "none") == pytest.approx(0.5 / 1.5)
+    assert process_error(runs, ["probe"], "memory") == pytest.approx(0.5 / 1.5)
+
+
+def test_error_is_the_mean_over_probes(round_of: MakeRound) -> None:
+    calm, jumpy = (round_of(0.01),), [(round_of(0.01),), (round_of(0.02),)]
+    runs = [ProbeRun({"calm": calm, "jumpy": rounds}) for rounds in jumpy]
+    assert process_error(runs, ["calm", "jumpy"], "none") == process_error(runs, ["jumpy"], "none") / 2
+
+
+@pytest.mark.parametrize(
+    ("errors", "chosen"),
+    [
+        ((0.20, 0.02, 0.05, 0.03), "compute"),
+        ((0.20, 0.05, 0.02, 0.03), "memory"),
+        ((0.20, 0.05, 0.04, 0.03), "mean"),
+        ((0.02, 0.021, 0.05, 0.03), "compute"),
+        ((0.01, 0.021, 0.05, 0.03), "none"),
+        ((0.0, 0.0, 0.0, 0.0), "compute"),
+    ],
+)
+def test_smallest_error_wins_unless_no_reference_is_clearly_better(
+    errors: tuple[float, ...], chosen: Normaliser
+) -> None:
+    assert choose_normaliser(dict(zip(NORMALISERS, errors, strict=True))) == chosen
+
+
+def test_latency_is_the_median_ratio(round_of: MakeRound) -> None:
+    run = ProbeRun({"probe": tuple(round_of(sample, 0.002) for sample in (0.004, 0.006, 0.100))})
+    assert run.latency("probe", "compute") == pytest.approx(3.0)
+    assert run.reference_s("compute") == 0.002
+
+
+def test_probes_are_distinct_workloads() -> None:
+    assert len(plan_parts(PROBES)) == len(PROBES)
+
+
+@pytest.mark.slow
+def test_calibration_of_this_machine(target: Target) -> None:
+    finished: list[int] = []
+    calibration = calibrate(target, version=3, processes=2, on_process=finished.append)
+    assert (calibration.version, calibration.processes, finished) == (3, 2, [1, 2])
+    assert calibration.compute_reference_s > 0.0 and calibration.memory_reference_s > 0.0
+    assert set(calibration.process_error) == set(NORMALISERS)
+    assert calibration.normaliser == choose_normaliser(calibration.process_error)
+    assert calibration.reference_id == reference_id()
+
+
+def test_target_without_a_runtime_cannot_be_calibrated(staged: Mapping[str, str]) -> None:
+    with pytest.raises(RuntimeUnavailable, match="no runtime 'openvino' here"):
+        calibrate(parse_target("bench/openvino-fp32-t1"), version=1, processes=2)

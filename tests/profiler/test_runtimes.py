@@ -1,0 +1,77 @@
+"""Contract of every runtime that is installed: real graphs in a real measuring process."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+
+import pytest
+
+from hyctas.errors import RuntimeUnavailable
+from hyctas.lowering import lower_part
+from hyctas.measurement import Protocol
+from hyctas.parts import Part
+from hyctas.target import parse_target
+from profiler.probe import LOCAL_TARGETS, probe_targets
+from profiler.runtimes import INSTALL, RUNTIMES
+from profiler.session import Session, SessionSettings
+
+PARTS = (
+    Part("conv_2x", 6, 12, (8,), 8),
+    Part("conv_downup", 6, 12, (8,), 16, stride=2),
+    Part("sa", 6, 12, (16,), 16, attention="efficient"),
+    Part("skip", 6, 12, (8,), 16, stride=2),
+    Part("ffm", 6, 12, (8, 8), 16),
+)
+TARGETS = [
+    pytest.param(name, marks=[pytest.mark.slow] if name.endswith("compiled-t1") else [])
+    for names in LOCAL_TARGETS.values()
+    for name in (*names, *(names[0].replace("-t1", "-t2"),))
+]
+
+
+def needs(runtime: str) -> None:
+    if importlib.util.find_spec(runtime) is None:
+        pytest.skip(f"{runtime} is not installed: {INSTALL[runtime]}")
+
+
+@pytest.fixture(params=TARGETS)
+def opened(request: pytest.FixtureRequest, quick: Protocol) -> Iterator[Session]:
+    target = parse_target(request.param, device="bench")
+    needs(target.runtime)
+    with Session(SessionSettings(target, quick, "none", seed=0)) as session:
+        yield session
+
+
+def test_operators_of_all_kinds_run_and_are_finite(opened: Session, quick: Protocol) -> None:
+    outcomes = list(opened.measure({part.label: lower_part(part) for part in PARTS}))
+    assert {outcome.name: outcome.failure for outcome in outcomes} == {part.label: None for part in PARTS}
+    assert all(len(outcome.rounds) == quick.max_rounds for outcome in outcomes)
+    assert 0.0 < opened.call_floor_s < 1.0
+
+
+def test_environment_names_the_version_and_the_threads(opened: Session) -> None:
+    runtime = next(name for name in RUNTIMES if name in opened.environment)
+    assert opened.environment[runtime].count(".") >= 2
+    assert opened.environment["threads"] in ("1", "2")
+
+
+@pytest.mark.parametrize(
+    "name", ["onnxruntime-fp16-t1", "onnxruntime-fp32-fast-t1", "torch-int8-t1", "torch-fp32-fast"]
+)
+def test_what_a_runtime_lacks_is_refused(name: str, quick: Protocol) -> None:
+    target = parse_target(name, device="bench")
+    needs(target.runtime)
+    with pytest.raises(RuntimeUnavailable, match="fp32"):
+        Session(SessionSettings(target, quick, "none", seed=0))
+
+
+def test_every_runtime_is_probed_and_says_how_to_install_it() -> None:
+    assert set(RUNTIMES) == set(INSTALL) == set(LOCAL_TARGETS)
+
+
+def test_probe_lists_every_target() -> None:
+    probed = {found.target.local_name: found for found in probe_targets("bench")}
+    assert set(probed) == {name for names in LOCAL_TARGETS.values() for name in names}
+    assert probed["onnxruntime-fp32-t1"].reason is None
+    assert "onnxruntime" in probed["onnxruntime-fp32-t1"].environment
