@@ -77,6 +77,6 @@ TOO_NARROW: Final[dict[str, Any]] = {
     "status": 422,
     "detail": "$.architectures[1].head_width: 5 is not allowed; expected one of 4, 6, 8, 10, 12",
     "path": "$.architectures[1].head_width",
-    "value": "5",
+    "value": 5,
     "allowed": "one of 4, 6, 8, 10, 12",
 }

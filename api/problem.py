@@ -22,7 +22,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
         status: HTTP status.
         detail: What was wrong, and how to mend it.
         path: JSON path of the offending value.
-        value: The offending value, shortened.
+        value: The offending value, shortened; in words if it is no plain JSON value.
         allowed: What would have been accepted.
         known: The names that exist, where an unknown one was asked for.
     """
@@ -31,7 +31,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     status: int
     detail: str
     path: str | None = None
-    value: str | None = None
+    value: str | int | float | bool | None | msgspec.UnsetType = msgspec.UNSET
     allowed: str | None = None
     known: Sequence[str] | None = None
 
@@ -46,9 +46,9 @@ class ProblemError(Exception):
 
 def invalid(error: InvalidInput, *, status: int = HTTPStatus.UNPROCESSABLE_ENTITY) -> Problem:
     """The problem of a value that is not allowed."""
-    value = repr(error.value)
-    shown = value if len(value) <= _SHOWN_CHARACTERS else value[: _SHOWN_CHARACTERS - 1] + "…"
-    return Problem("invalid input", status, str(error), path=error.path, value=shown, allowed=error.allowed)
+    return Problem(
+        "invalid input", status, str(error), path=error.path, value=_shown(error.value), allowed=error.allowed
+    )
 
 
 def not_found(error: NotFound) -> Problem:
@@ -65,3 +65,12 @@ def as_json(problem: Problem) -> dict[str, Any]:
     """The problem as a JSON object."""
     document: dict[str, Any] = msgspec.to_builtins(problem)
     return document
+
+
+def _shown(value: object) -> str | int | float | bool | None:
+    """The value if JSON can hold it and it is short, else what fits of its text."""
+    if value is None or isinstance(value, bool | float | int):
+        return value
+    text = value if isinstance(value, str) else repr(value)
+    text = text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
+    return text.encode("utf-8", "backslashreplace").decode()

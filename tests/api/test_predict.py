@@ -53,7 +53,7 @@ async def test_bad_architecture_in_a_batch_has_its_error_in_its_place(client: ht
     assert (first["key"], second["key"]) == (world.unseen[0].key, world.unseen[1].key)
     assert set(error) == {"error"}
     assert error["error"]["path"] == "$.architectures[1].head_width"
-    assert (error["error"]["value"], error["error"]["status"]) == ("5", 422)
+    assert (error["error"]["value"], error["error"]["status"]) == (5, 422)
     assert "4, 6, 8, 10, 12" in error["error"]["allowed"]
 
 
