@@ -66,7 +66,7 @@ def test_activations_of_the_deepest_networks_stay_sane(attention: Attention) -> 
     import onnxruntime
 
     settings = ArchitectureDefaults(height=64, width=96, attention=attention)
-    sampled = sample_structured(SearchSpace(depth=20), np.random.default_rng(5), 12, settings)
+    sampled = sample_structured(SearchSpace(depth=20), np.random.default_rng(5), 30, settings)
     deepest = max(sampled, key=lambda a: sum(len(branch.cells) for branch in a.branches))
     assert sum(len(branch.cells) for branch in deepest.branches) >= 45
     graph = lower(deepest)
