@@ -31,7 +31,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     status: int
     detail: str
     path: str | None = None
-    value: str | int | float | bool | None | msgspec.UnsetType = msgspec.UNSET
+    value: str | int | float | bool | msgspec.UnsetType | None = msgspec.UNSET
     allowed: str | None = None
     known: Sequence[str] | None = None
 
