@@ -24,9 +24,8 @@ def answer_with_problems(app: FastAPI, *, retry_after_s: int) -> None:
 
     async def answer(request: Request, error: Exception) -> JSONResponse:
         problem = problem_of(error)
-        headers = problem_headers(problem.status, retry_after_s=retry_after_s)
-        if isinstance(error, HTTPException):
-            headers = {**headers, **(error.headers or {})}
+        ours = problem_headers(problem.status, retry_after_s=retry_after_s)
+        headers = dict(error.headers or {}) if isinstance(error, HTTPException) else ours
         return JSONResponse(as_json(problem), problem.status, headers, MEDIA_TYPE)
 
     for kind in (ProblemError, RequestValidationError, HTTPException, NotFound, InvalidInput, StorageError, Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -47,21 +48,28 @@ def artifacts(networks: Sequence[Architecture], tmp_path_factory: pytest.TempPat
     return old, save_predictor(train(TARGET.name, samples, []), folder)
 
 
-@pytest.fixture
-def world(networks: tuple[Architecture, ...], artifacts: tuple[Path, Path], tmp_path: Path) -> World:
-    """A database with one target, two models and six measured networks (which no model was trained on)."""
-    url = f"sqlite:///{tmp_path / 'hyctas.db'}"
-    measured = networks[20:26]
-    with Repository(url, clock=Clock()) as repository:
+@pytest.fixture(scope="session")
+def filled(
+    networks: tuple[Architecture, ...], artifacts: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """An SQLite file with one target, two models and six measured networks (which no model was trained on)."""
+    file = tmp_path_factory.mktemp("database") / "filled.db"
+    with Repository(f"sqlite:///{file}", clock=Clock()) as repository:
         repository.ensure_target(TARGET, {"cpu": "EPYC 7B12"})
-        calibration = a_calibration()
-        repository.add_calibration(calibration)
+        repository.add_calibration(a_calibration())
         run = repository.start_run("networks", TARGET, {})
-        store_networks(repository, run, measured, calibration)
+        store_networks(repository, run, networks[20:26], a_calibration())
         for age, path in enumerate(artifacts):
             repository.add_model(a_model(path, START + timedelta(days=age)))
+    return file
+
+
+@pytest.fixture
+def world(networks: tuple[Architecture, ...], artifacts: tuple[Path, Path], filled: Path, tmp_path: Path) -> World:
+    """A database of its own for each test: a copy of the filled one."""
+    file = shutil.copy(filled, tmp_path / "hyctas.db")
     old, new = artifacts
-    return World(url, old.parent, old.name, new.name, measured, networks[26:])
+    return World(f"sqlite:///{file}", old.parent, old.name, new.name, networks[20:26], networks[26:])
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -158,3 +159,9 @@ def a_request(architecture: Any, **changes: Any) -> dict[str, Any]:
     """The body of a request for one architecture, or for several if given a list."""
     name = "architectures" if isinstance(architecture, list) else "architecture"
     return {"target": TARGET.name, name: architecture, **changes}
+
+
+async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until something holds; the test's own time limit ends it where it never does."""
+    while not await holds():
+        await asyncio.sleep(0.01)
