@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, median, stdev
+from statistics import fmean, median
 from typing import Final
 
 from hyctas.errors import MeasuringError
@@ -23,6 +23,8 @@ from profiler.session import Session, SessionSettings
 DEFAULT_PROCESSES: Final = 7
 CLEARLY_BETTER: Final = 0.8
 """Share of the best reference's error under which no normalisation is preferred."""
+BUSY_MACHINE: Final = 0.05
+"""Error between processes above which the machine was too busy to be calibrated well."""
 SLOW_MACHINE: Final = 0.15
 """Share by which the absolute reference may differ from the calibrated one before that is an alarm."""
 
@@ -106,11 +108,16 @@ def choose_normaliser(errors: Mapping[Normaliser, float]) -> Normaliser:
 
 
 def process_error(runs: Sequence[ProbeRun], probes: Sequence[str], normaliser: Normaliser) -> float:
-    """Mean over probes of the relative standard deviation between processes."""
+    """Mean over probes of the relative standard deviation between processes.
+
+    From the median absolute deviation (times 1.4826, as for a normal distribution), so that one process that
+    something else disturbed neither chooses the normaliser nor widens every interval.
+    """
     spreads = []
     for probe in probes:
         latencies = [run.latency(probe, normaliser) for run in runs]
-        spreads.append(stdev(latencies) / fmean(latencies))
+        centre = median(latencies)
+        spreads.append(1.4826 * median(abs(latency - centre) for latency in latencies) / centre)
     return fmean(spreads)
 
 

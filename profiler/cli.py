@@ -36,7 +36,7 @@ from hyctas.parts import IMAGE_CHANNELS, Part
 from hyctas.sampling import sample_structured
 from hyctas.space import SearchSpace
 from hyctas.target import Target, parse_target
-from profiler.calibration import DEFAULT_PROCESSES, calibrate
+from profiler.calibration import BUSY_MACHINE, DEFAULT_PROCESSES, calibrate
 from profiler.device import device_facts, device_slug
 from profiler.plan import PlannedWorkload, plan_networks, plan_operators
 from profiler.probe import probe_targets
@@ -184,6 +184,12 @@ def _calibration(repository: Repository, target: Target, console: Console, *, ag
     with console.status(f"calibrating {target} in {DEFAULT_PROCESSES} processes"):
         calibration = calibrate(target, version=version)
     repository.add_calibration(calibration)
+    error = calibration.process_error[calibration.normaliser]
+    if error > BUSY_MACHINE:
+        console.print(
+            f"warning: processes differ by {error:.0%} even after normalising: something else runs on this machine; "
+            "stop it and measure again with --recalibrate"
+        )
     return calibration
 
 

@@ -25,8 +25,13 @@ def process(round_of: MakeRound, speed: float, **times: float) -> ProbeRun:
 def test_error_is_the_spread_that_the_reference_leaves(round_of: MakeRound) -> None:
     runs = [process(round_of, speed, memory_s=0.004) for speed in (1.0, 1.5, 2.0)]
     assert process_error(runs, ["probe"], "compute") == pytest.approx(0.0)
-    assert process_error(runs, ["probe"], "none") == pytest.approx(0.5 / 1.5)
-    assert process_error(runs, ["probe"], "memory") == pytest.approx(0.5 / 1.5)
+    assert process_error(runs, ["probe"], "none") == pytest.approx(1.4826 * 0.5 / 1.5)
+    assert process_error(runs, ["probe"], "memory") == pytest.approx(1.4826 * 0.5 / 1.5)
+
+
+def test_one_disturbed_process_does_not_count(round_of: MakeRound) -> None:
+    runs = [process(round_of, speed) for speed in (1.0, 1.01, 0.99, 1.0, 5.0)]
+    assert process_error(runs, ["probe"], "none") < 0.02
 
 
 def test_error_is_the_mean_over_probes(round_of: MakeRound) -> None:
