@@ -14,6 +14,7 @@ import numpy as np
 from hyctas.measurement import Calibration, Measurement, Round, Status, ratios, undisturbed
 from hyctas.measurement import Protocol as MeasuringProtocol
 from profiler.blocks import BlockRunner, BlockSettings, Finished
+from profiler.interruption import uninterrupted
 from profiler.noise import noise_floor, split_halves
 from profiler.plan import CHAIN, PlannedWorkload
 from profiler.store import Progress, Result, Store
@@ -144,9 +145,10 @@ class ProfileRun:
 
     def _keep(self, finished: Finished, *, repeat: bool) -> None:
         measurement = finished.measurement
-        (self._repeated if repeat else self._primary)[measurement.workload_key] = measurement
         marginal_s = marginal_cost_s(measurement, finished.chain_rounds, self._settings.calibration)
-        self._store.save(Result(finished.item, measurement, marginal_s, repeat))
+        with uninterrupted():
+            self._store.save(Result(finished.item, measurement, marginal_s, repeat))
+            (self._repeated if repeat else self._primary)[measurement.workload_key] = measurement
         self._progress.advance(1)
 
     def _not_measured_meanwhile(self, waiting: Sequence[PlannedWorkload]) -> Sequence[PlannedWorkload]:
