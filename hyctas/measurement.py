@@ -54,7 +54,7 @@ class Round:
         samples_s: Timed runs of the workload, the first run after the switch left out.
         compute_reference_s: Samples of the compute-bound reference.
         memory_reference_s: Samples of the memory-bound reference.
-        cpu_share: CPU time over wall time while the samples ran.
+        cpu_share: CPU time over wall time while the samples ran, or while the references beside them ran if less.
         clock_hz: The core's clock, where it can be read.
     """
 

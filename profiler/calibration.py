@@ -15,7 +15,7 @@ from typing import Final
 from hyctas.errors import MeasuringError
 from hyctas.graph import Graph
 from hyctas.lowering import lower_part
-from hyctas.measurement import NORMALISERS, Calibration, Normaliser, Protocol, Round
+from hyctas.measurement import NORMALISERS, Calibration, Normaliser, Protocol, Round, undisturbed
 from hyctas.parts import Part
 from hyctas.target import Target
 from profiler.session import Session, SessionSettings
@@ -82,7 +82,7 @@ def calibrate(
         settings = SessionSettings(target, protocol, "none", seed + process)
         with Session(settings) as session:
             reference_id = session.reference_id
-            runs.append(_probe(session))
+            runs.append(_probe(session, protocol, target.threads))
         on_process(process + 1)
     common = _measured_everywhere(runs)
     if not common:
@@ -125,7 +125,10 @@ def _measured_everywhere(runs: Sequence[ProbeRun]) -> tuple[str, ...]:
     return tuple(name for name in runs[0].rounds if all(name in run.rounds for run in runs))
 
 
-def _probe(session: Session) -> ProbeRun:
+def _probe(session: Session, protocol: Protocol, threads: int | None) -> ProbeRun:
+    """Measure the probes; rounds that lost the CPU count only where there are no others."""
     graphs: dict[str, Graph] = {part.label: lower_part(part) for part in PROBES}
-    outcomes = session.measure(graphs)
-    return ProbeRun({outcome.name: outcome.rounds for outcome in outcomes if outcome.failure is None})
+    measured = {outcome.name: outcome.rounds for outcome in session.measure(graphs) if outcome.failure is None}
+    return ProbeRun(
+        {name: undisturbed(rounds, protocol, threads=threads) or rounds for name, rounds in measured.items()}
+    )

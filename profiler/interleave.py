@@ -44,10 +44,11 @@ class References:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceTimes:
-    """One run of each reference, in seconds."""
+    """One run of each reference, in seconds, and the share of the CPU that they had."""
 
     compute_s: float
     memory_s: float
+    cpu_share: float
 
 
 @dataclass
@@ -132,20 +133,32 @@ class Interleaver:
     def _turn(self, entry: Entry, before: ReferenceTimes) -> ReferenceTimes:
         """One round of one engine; returns the references after it."""
         thrown_away_s = self._time(entry.engine)
-        wall, cpu = self.clock.wall_ns(), self.clock.cpu_ns()
+        begun = self._now()
         samples = tuple(self._time(entry.engine, entry.repeats) for _ in range(entry.samples))
-        wall, cpu = self.clock.wall_ns() - wall, self.clock.cpu_ns() - cpu
+        cpu_share = self._cpu_share_since(begun)
         frequency_hz = self.clock.frequency_hz()
         after = self._reference()
         compute, memory = (before.compute_s, after.compute_s), (before.memory_s, after.memory_s)
-        entry.rounds.append(Round(samples, compute, memory, cpu / max(wall, 1), frequency_hz))
-        entry.spent_s += thrown_away_s + wall * 1e-9
+        cpu_share = min(cpu_share, before.cpu_share, after.cpu_share)
+        entry.rounds.append(Round(samples, compute, memory, cpu_share, frequency_hz))
+        entry.spent_s += thrown_away_s + sum(samples) * entry.repeats
         return after
 
     def _reference(self) -> ReferenceTimes:
         """Time both references, memory first: the compute-bound one always begins with caches that it left cold."""
+        begun = self._now()
         memory_s = self._time(self.references.memory)
-        return ReferenceTimes(self._time(self.references.compute), memory_s)
+        compute_s = self._time(self.references.compute)
+        return ReferenceTimes(compute_s, memory_s, self._cpu_share_since(begun))
+
+    def _now(self) -> tuple[int, int]:
+        """Wall time and CPU time."""
+        return self.clock.wall_ns(), self.clock.cpu_ns()
+
+    def _cpu_share_since(self, begun: tuple[int, int]) -> float:
+        """CPU time over wall time since an earlier :meth:`_now`."""
+        wall_ns, cpu_ns = self._now()
+        return (cpu_ns - begun[1]) / max(wall_ns - begun[0], 1)
 
     def _time(self, work: Runnable, repeats: int = 1) -> float:
         """Seconds of one run, as the mean of `repeats`."""

@@ -65,8 +65,9 @@ class Bench:
     def engine(self, name: str, *durations: int, share: float = 1.0) -> FakeEngine:
         return FakeEngine(name, self.clock, self.log, durations, share)
 
-    def measure(self, *engines: FakeEngine, seed: int = 0) -> Interleaver:
-        references = References(self.engine("compute", 2 * MS), self.engine("memory", 4 * MS))
+    def measure(self, *engines: FakeEngine, seed: int = 0, reference_share: float = 1.0) -> Interleaver:
+        compute, memory = self.engine("compute", 2 * MS), self.engine("memory", 4 * MS, share=reference_share)
+        references = References(compute, memory)
         rule = StoppingRule(self.protocol, "compute")
         interleaver = Interleaver(rule, references, np.random.default_rng(seed), self.clock)
         interleaver.measure(engines, on_turn=self.turns.append, on_finished=self._finish)
@@ -163,6 +164,11 @@ def test_cpu_share_is_that_of_the_samples(bench: Bench) -> None:
     bench.measure(bench.engine("a", 5 * MS, share=0.5))
     assert {round_.cpu_share for round_ in bench.rounds[0]} == {0.5}
     assert len(bench.rounds[0]) == PROTOCOL.max_rounds
+
+
+def test_references_without_the_cpu_reject_a_round_too(bench: Bench) -> None:
+    bench.measure(bench.engine("a", 5 * MS), reference_share=0.25)
+    assert {round_.cpu_share for round_ in bench.rounds[0]} == {0.5}
 
 
 def test_timed_seconds_are_those_of_all_runs(bench: Bench) -> None:
