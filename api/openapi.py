@@ -15,8 +15,8 @@ from fastapi.openapi.utils import get_openapi
 from api.answering import MAX_ARCHITECTURES, PredictionProblem, PredictRequest
 from api.examples import ANSWER, REQUESTS, TOO_NARROW
 from api.problem import MEDIA_TYPE, Problem
-from hyctas.architecture_json import WireArchitecture
 from hyctas.prediction_json import WirePrediction
+from hyctas.wire import WireArchitecture
 
 DESCRIPTION: Final = (
     "Latency of neural networks on a device, without the device. Ask `POST /predict`; everything else says what "

@@ -22,59 +22,13 @@ from hyctas.architecture import (
     SPACES,
     Architecture,
     ArchitectureDefaults,
-    Attention,
-    Head,
     InputSize,
-    Output,
 )
-from hyctas.cell import CELL_OF_CODE, MAX_CELLS, OPERATORS, WIDTHS, Branch, Cell, Operator, Width
+from hyctas.cell import MAX_CELLS, OPERATORS, WIDTHS, Branch, Cell
 from hyctas.document import Document, relocated, summary
 from hyctas.errors import InvalidArchitecture
 from hyctas.release_format import read_release
-
-VERSION: Final = 1
-
-
-class WireCell(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, omit_defaults=True):
-    """A cell on the wire; the last cell of a branch has no width."""
-
-    op: Operator
-    down: bool
-    width: Width | None = None
-
-
-class WireBranch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A branch on the wire."""
-
-    cells: list[WireCell]
-
-
-class WireInput(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """Batch and image size on the wire."""
-
-    batch: int
-    height: int
-    width: int
-
-
-class WireArchitecture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A version-1 architecture on the wire; :func:`from_wire` checks it and makes it a value."""
-
-    version: int
-    space: str
-    input: WireInput
-    base_channels: int
-    stem_width: Width
-    head_width: Width
-    head: Head
-    attention: Attention
-    classes: int
-    output: Output
-    branches: list[WireBranch]
-
-
-_CODE_OF_WIRE: Final = {WireCell(cell.op, cell.down, cell.width): code for code, cell in CELL_OF_CODE.items()}
-_DECODER: Final = msgspec.json.Decoder(WireArchitecture)
+from hyctas.wire import VERSION, WireArchitecture, build, decode_wire
 
 
 def from_wire(wire: WireArchitecture, *, at: str = "$") -> Architecture:
@@ -88,7 +42,7 @@ def from_wire(wire: WireArchitecture, *, at: str = "$") -> Architecture:
         InvalidArchitecture: It breaks a rule of the format.
     """
     try:
-        return _from_wire(wire)
+        return build(wire)
     except (InvalidArchitecture, KeyError):
         return read_architecture(msgspec.to_builtins(wire), at=at)
 
@@ -109,7 +63,7 @@ def decode_architecture(
     if not isinstance(data, bytes | str):
         return read_architecture(data, defaults, at=at)
     try:
-        return _from_wire(_DECODER.decode(data))
+        return build(decode_wire(data))
     except (msgspec.MsgspecError, UnicodeError, RecursionError, InvalidArchitecture, KeyError):
         return read_architecture(_parse(data, at), defaults, at=at)
 
@@ -185,24 +139,6 @@ def to_json(architecture: Architecture) -> dict[str, Any]:
         "output": architecture.output,
         "branches": [{"cells": [_cell_to_json(cell) for cell in branch.cells]} for branch in architecture.branches],
     }
-
-
-def _from_wire(wire: WireArchitecture) -> Architecture:
-    if wire.version != VERSION:
-        raise KeyError(wire.version)
-    code_of = _CODE_OF_WIRE.__getitem__
-    return Architecture(
-        wire.space,
-        InputSize(wire.input.batch, wire.input.height, wire.input.width),
-        wire.base_channels,
-        wire.stem_width,
-        wire.head_width,
-        wire.head,
-        wire.attention,
-        wire.classes,
-        wire.output,
-        tuple([Branch.from_code(bytes(map(code_of, branch.cells))) for branch in wire.branches]),
-    )
 
 
 def _parse(text: bytes | str, at: str) -> object:

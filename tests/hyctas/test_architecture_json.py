@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from hyctas.architecture import Architecture, ArchitectureDefaults
 from hyctas.architecture_json import (
-    WireArchitecture,
     decode_architecture,
     decode_defaults,
     decode_each,
@@ -23,6 +22,7 @@ from hyctas.cardinality import branches_at, cardinality
 from hyctas.errors import InvalidArchitecture
 from hyctas.release_format import to_release
 from hyctas.space import HYCTAS
+from hyctas.wire import WireArchitecture
 
 EXAMPLE = {
     "version": 1,
