@@ -26,6 +26,7 @@ def report_json(result: QuickstartResult, settings: QuickstartSettings) -> dict[
                 "branches": comparison.branches,
                 "predicted": prediction_to_json(comparison.key, comparison.predicted),
                 "measured_ms": None if comparison.measured_s is None else comparison.measured_s * 1e3,
+                "stable": comparison.stable,
                 "error": comparison.error,
             }
             for comparison in result.comparisons
@@ -84,6 +85,8 @@ def comparison_table(comparisons: Sequence[Comparison]) -> str:
 def _comparison(comparison: Comparison) -> tuple[str, ...]:
     predicted = comparison.predicted
     measured = "-" if comparison.measured_s is None else f"{comparison.measured_s * 1e3:.3f}"
+    if comparison.measured_s is not None and not comparison.stable:
+        measured += " (unstable)"
     return (
         comparison.key[:12],
         str(comparison.branches),

@@ -27,9 +27,9 @@ class QuickstartSettings:
 
     out: Path = Path("demo")
     target: str = "onnxruntime-fp32-t1"
-    budget_s: float = 300.0
+    budget_s: float = 270.0
     networks: ArchitectureDefaults = field(default=ArchitectureDefaults(height=96, width=192))
-    training_networks: int = 100
+    training_networks: int = 120
     held_out_networks: int = 50
     asked_networks: int = 8
 
@@ -63,12 +63,14 @@ class Comparison:
         branches: Its number of branches.
         predicted: The server's answer.
         measured_s: The measured latency, or None where measuring failed or the budget ended.
+        stable: Whether the measurement settled; on a busy machine some do not.
     """
 
     key: str
     branches: int
     predicted: Prediction
     measured_s: float | None
+    stable: bool
 
     @property
     def error(self) -> float | None:

@@ -37,13 +37,13 @@ def cells(row: str) -> list[str]:
 
 
 def test_comparison_gives_the_relative_error() -> None:
-    assert Comparison("k", 1, prediction(0.011), 0.010).error == pytest.approx(0.1)
-    assert Comparison("k", 1, prediction(0.011), None).error is None
+    assert Comparison("k", 1, prediction(0.011), 0.010, True).error == pytest.approx(0.1)
+    assert Comparison("k", 1, prediction(0.011), None, False).error is None
 
 
 def test_table_shows_milliseconds_and_marks_what_was_not_measured() -> None:
     table = comparison_table(
-        (Comparison("a" * 64, 2, prediction(0.011), 0.01), Comparison("b", 1, prediction(1), None))
+        (Comparison("a" * 64, 2, prediction(0.011), 0.01, True), Comparison("b", 1, prediction(1), None, False))
     )
     first, second = table.splitlines()[2:]
     cells = [cell.strip() for cell in first.strip("|").split("|")]
@@ -51,8 +51,13 @@ def test_table_shows_milliseconds_and_marks_what_was_not_measured() -> None:
     assert [cell.strip() for cell in second.strip("|").split("|")][4:6] == ["-", "-"]
 
 
+def test_table_marks_measurements_that_did_not_settle() -> None:
+    table = comparison_table((Comparison("a", 1, prediction(0.011), 0.01, stable=False),))
+    assert cells(table.splitlines()[-1])[4] == "10.000 (unstable)"
+
+
 def test_table_columns_line_up() -> None:
-    table = comparison_table((Comparison("a" * 64, 2, prediction(0.011), 0.01),))
+    table = comparison_table((Comparison("a" * 64, 2, prediction(0.011), 0.01, True),))
     assert len({len(line) for line in table.splitlines()}) == 1
 
 
@@ -69,14 +74,14 @@ def test_accuracy_without_held_out_networks_says_so() -> None:
 
 
 def test_report_says_that_the_budget_is_small_and_how_to_serve_again() -> None:
-    report = report_markdown(result(Comparison("k", 1, prediction(0.01), 0.01)), QuickstartSettings(Path("demo")))
-    assert "on a small budget (300 s of measuring)" in report
+    report = report_markdown(result(Comparison("k", 1, prediction(0.01), 0.01, True)), QuickstartSettings(Path("demo")))
+    assert "on a small budget (270 s of measuring)" in report
     assert "\nhyctas serve\n" in report
     assert report.endswith("\n") and not report.endswith("\n\n")
 
 
 def test_report_json_is_json_in_milliseconds() -> None:
-    document = report_json(result(Comparison("k", 1, prediction(0.01), 0.008)), QuickstartSettings(Path("demo")))
+    document = report_json(result(Comparison("k", 1, prediction(0.01), 0.008, False)), QuickstartSettings(Path("demo")))
     (comparison,) = json.loads(json.dumps(document))["comparisons"]
     assert comparison["predicted"]["latency_ms"] == pytest.approx(10.0)
     assert comparison["measured_ms"] == pytest.approx(8.0)
