@@ -4,21 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Final
 
 from hyctas.errors import MeasuringError
 from hyctas.measurement import Protocol
 from hyctas.target import Target, parse_target
+from profiler.runtimes import CATALOGUE
 from profiler.session import Session, SessionSettings
-
-LOCAL_TARGETS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {
-        "onnxruntime": ("onnxruntime-fp32-t1",),
-        "torch": ("torch-fp32-t1", "torch-fp32-channels-last-t1", "torch-fp32-compiled-t1"),
-    }
-)
-"""The targets that each runtime offers on a CPU, on one thread; other thread counts are other targets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +31,8 @@ def probe_targets(device: str) -> tuple[ProbedTarget, ...]:
     """Open every runtime in a process of its own."""
     return tuple(
         probed
-        for names in LOCAL_TARGETS.values()
-        for probed in _probe_runtime([parse_target(n, device=device) for n in names])
+        for source in CATALOGUE.values()
+        for probed in _probe_runtime([parse_target(name, device=device) for name in source.local_targets])
     )
 
 

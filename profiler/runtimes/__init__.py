@@ -1,4 +1,4 @@
-"""The runtimes that execute a graph: one file each, and one line here.
+"""The runtimes that execute a graph: one file each, and one entry here.
 
 Nothing is imported until a runtime is opened, and only a measuring process opens one.
 """
@@ -6,6 +6,7 @@ Nothing is imported until a runtime is opened, and only a measuring process open
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from types import MappingProxyType
 from typing import Final
@@ -14,19 +15,39 @@ from hyctas.errors import RuntimeUnavailable
 from hyctas.target import Target
 from profiler.runtimes.engine import Engine, Runtime, Unsupported
 
-__all__ = ["RUNTIMES", "Engine", "Runtime", "Unsupported", "open_runtime"]
+__all__ = ["CATALOGUE", "RUNTIMES", "Engine", "Runtime", "RuntimeSource", "Unsupported", "open_runtime"]
 
-RUNTIMES: Final[Mapping[str, str]] = MappingProxyType(
+
+@dataclass(frozen=True, slots=True)
+class RuntimeSource:
+    """Where a runtime comes from.
+
+    Attributes:
+        location: ``module:class``, the class taking a target.
+        install: How to install its package.
+        local_targets: The targets that it offers on a CPU, on one thread; other thread counts are other targets.
+    """
+
+    location: str
+    install: str
+    local_targets: tuple[str, ...]
+
+
+CATALOGUE: Final[Mapping[str, RuntimeSource]] = MappingProxyType(
     {
-        "onnxruntime": "profiler.runtimes.onnxruntime:OnnxRuntime",
-        "torch": "profiler.runtimes.torch:TorchRuntime",
+        "onnxruntime": RuntimeSource(
+            "profiler.runtimes.onnxruntime:OnnxRuntime", "pip install onnxruntime", ("onnxruntime-fp32-t1",)
+        ),
+        "torch": RuntimeSource(
+            "profiler.runtimes.torch:TorchRuntime",
+            "pip install 'hyctas[torch]'",
+            ("torch-fp32-t1", "torch-fp32-channels-last-t1", "torch-fp32-compiled-t1"),
+        ),
     }
 )
-"""Where each runtime is defined: ``module:class``, the class taking a target."""
 
-INSTALL: Final[Mapping[str, str]] = MappingProxyType(
-    {"onnxruntime": "pip install onnxruntime", "torch": "pip install 'hyctas[torch]'"}
-)
+RUNTIMES: Final[Mapping[str, str]] = MappingProxyType({name: source.location for name, source in CATALOGUE.items()})
+"""Locations by name: what a measuring process is told."""
 
 
 def open_runtime(target: Target, runtimes: Mapping[str, str] = RUNTIMES) -> Runtime:
@@ -42,6 +63,7 @@ def open_runtime(target: Target, runtimes: Mapping[str, str] = RUNTIMES) -> Runt
     try:
         create: Callable[[Target], Runtime] = getattr(import_module(module), name)
     except ImportError as error:
-        how = INSTALL.get(target.runtime, f"install {target.runtime}")
+        source = CATALOGUE.get(target.runtime)
+        how = source.install if source else f"install {target.runtime}"
         raise RuntimeUnavailable(f"{target.runtime} cannot be imported ({error}); {how}") from error
     return create(target)

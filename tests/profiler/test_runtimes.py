@@ -12,8 +12,8 @@ from hyctas.lowering import lower_part
 from hyctas.measurement import Protocol
 from hyctas.parts import Part
 from hyctas.target import parse_target
-from profiler.probe import LOCAL_TARGETS, probe_targets
-from profiler.runtimes import INSTALL, RUNTIMES
+from profiler.probe import probe_targets
+from profiler.runtimes import CATALOGUE, RUNTIMES, open_runtime
 from profiler.session import Session, SessionSettings
 
 PARTS = (
@@ -25,14 +25,14 @@ PARTS = (
 )
 TARGETS = [
     pytest.param(name, marks=[pytest.mark.slow] if name.endswith("compiled-t1") else [])
-    for names in LOCAL_TARGETS.values()
-    for name in (*names, *(names[0].replace("-t1", "-t2"),))
+    for source in CATALOGUE.values()
+    for name in (*source.local_targets, source.local_targets[0].replace("-t1", "-t2"))
 ]
 
 
 def needs(runtime: str) -> None:
     if importlib.util.find_spec(runtime) is None:
-        pytest.skip(f"{runtime} is not installed: {INSTALL[runtime]}")
+        pytest.skip(f"{runtime} is not installed: {CATALOGUE[runtime].install}")
 
 
 @pytest.fixture(params=TARGETS)
@@ -66,12 +66,13 @@ def test_what_a_runtime_lacks_is_refused(name: str, quick: Protocol) -> None:
         Session(SessionSettings(target, quick, "none", seed=0))
 
 
-def test_every_runtime_is_probed_and_says_how_to_install_it() -> None:
-    assert set(RUNTIMES) == set(INSTALL) == set(LOCAL_TARGETS)
+def test_unknown_runtime_lists_the_known_ones() -> None:
+    with pytest.raises(RuntimeUnavailable, match="no runtime 'tensorrt' here; known: onnxruntime, torch"):
+        open_runtime(parse_target("bench/tensorrt-fp16"))
 
 
 def test_probe_lists_every_target() -> None:
     probed = {found.target.local_name: found for found in probe_targets("bench")}
-    assert set(probed) == {name for names in LOCAL_TARGETS.values() for name in names}
+    assert set(probed) == {name for source in CATALOGUE.values() for name in source.local_targets}
     assert probed["onnxruntime-fp32-t1"].reason is None
     assert "onnxruntime" in probed["onnxruntime-fp32-t1"].environment
