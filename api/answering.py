@@ -21,6 +21,8 @@ from predictor.measured import MeasuredNetwork, measured_prediction
 from predictor.model import Predictor
 
 MAX_ARCHITECTURES: Final = 4096
+AT_ONCE: Final = 256
+"""Networks that a predictor gets at once; it serves others in between."""
 _MS: Final = 1e3
 
 
@@ -168,11 +170,20 @@ def _answers(
     """An answer for each network: its measurement if there is one, else a prediction."""
     if breakdown:
         return [_with_breakdown(network, predictor, measured) for network in networks]
+    answers: list[WirePrediction] = []
+    for start in range(0, len(networks), AT_ONCE):
+        answers += _predicted(networks[start : start + AT_ONCE], predictor)
+    if measured:
+        answers = [_measured(answer.key, measured) or answer for answer in answers]
+    return answers
+
+
+def _predicted(networks: Sequence[Architecture], predictor: Predictor) -> list[WirePrediction]:
     batch = predictor.predict_batch(networks)
     coverage, model_id = predictor.knowledge.intervals.coverage, predictor.model_id
     expected = predictor.knowledge.expected_error
     columns = (batch.latency_s * _MS, batch.low_s * _MS, batch.high_s * _MS)
-    answers = [
+    return [
         WirePrediction(
             network.key,
             latency_ms,
@@ -189,9 +200,6 @@ def _answers(
             networks, *(column.tolist() for column in columns), batch.tiers, batch.unsupported, strict=True
         )
     ]
-    if measured:
-        answers = [_measured(answer.key, measured) or answer for answer in answers]
-    return answers
 
 
 def _measured(key: str, measured: Mapping[str, MeasuredNetwork]) -> WirePrediction | None:
