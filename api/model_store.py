@@ -17,10 +17,10 @@ from typing import Final
 
 from db.records import MeasurementRow, ModelRecord
 from db.repository import Repository
-from hyctas.errors import ArtifactError, StorageError, UnknownModel, UnknownTarget
+from hyctas.errors import ArtifactError, ChecksumMismatch, StorageError, UnknownModel, UnknownTarget
 from hyctas.measurement import Calibration
 from hyctas.target import Target
-from predictor.artifact import load_predictor
+from predictor.artifact import MANIFEST, load_predictor, manifest_sha256
 from predictor.measured import MeasuredNetwork
 from predictor.model import Predictor
 
@@ -143,10 +143,7 @@ class ModelStore:
         with self._lock:
             predictor = self._loaded.get(record.model_id)
             if predictor is None:
-                predictor = load_predictor(Path(record.path))
-                if predictor.target != record.target.name:
-                    raise ArtifactError(f"{record.path} predicts {predictor.target}, not {record.target.name}")
-                self._loaded[record.model_id] = predictor
+                predictor = self._loaded[record.model_id] = _loaded(record)
                 if len(self._loaded) > MAX_LOADED:
                     self._loaded.popitem(last=False)
             self._loaded.move_to_end(record.model_id)
@@ -175,6 +172,18 @@ class _Current(Mapping[str, MeasuredNetwork]):
 
     def __len__(self) -> int:
         return len(self._stored)
+
+
+def _loaded(record: ModelRecord) -> Predictor:
+    """The predictor of a registered artifact, which must be what was registered."""
+    path = Path(record.path)
+    found = manifest_sha256(path)
+    if found != record.sha256:
+        raise ChecksumMismatch(str(path / MANIFEST), record.sha256, found)
+    predictor = load_predictor(path)
+    if predictor.target != record.target.name:
+        raise ArtifactError(f"{path} predicts {predictor.target}, not {record.target.name}")
+    return predictor
 
 
 def _measured_network(row: MeasurementRow, calibrations: Mapping[int, Calibration]) -> MeasuredNetwork:
