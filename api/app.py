@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
+from typing import Final
 
 from fastapi import FastAPI
 
@@ -22,6 +24,10 @@ from api.routes.state import State
 from api.settings import Settings, settings_from
 from api.telemetry import Telemetry
 from db.repository import Repository
+
+REST: Final = 10.0
+"""Times as long as a look at the database took that pass before the next."""
+_log: Final = logging.getLogger(__name__)
 
 
 def app_from_environment() -> Front:
@@ -80,7 +86,13 @@ def _framework(settings: Settings, *, lifespan: object) -> FastAPI:
 
 
 async def _watch(store: ModelStore, refresh_s: float) -> None:
-    """Look at the database again and again; a look never blocks requests."""
+    """Look at the database again and again; a look never blocks requests, and long ones are taken less often."""
+    clock, wait_s = asyncio.get_running_loop().time, refresh_s
     while True:
-        await asyncio.sleep(refresh_s)
-        await asyncio.to_thread(store.refresh)
+        await asyncio.sleep(wait_s)
+        start_s = clock()
+        try:
+            await asyncio.to_thread(store.refresh)
+        except Exception:
+            _log.exception("looking at the database failed; what was known is served on")
+        wait_s = max(refresh_s, REST * (clock() - start_s))

@@ -49,7 +49,7 @@ class Snapshot:
         networks: By full name of the target, measured networks by architecture key.
     """
 
-    mark: tuple[int, int] = (-1, -1)
+    mark: tuple[int, ...] = ()
     targets: tuple[Target, ...] = ()
     models: Mapping[str, ModelRecord] = field(default_factory=dict)
     newest: Mapping[str, str] = field(default_factory=dict)
@@ -92,7 +92,7 @@ class ModelStore:
     def _refresh(self) -> bool:
         newest = self._repository.measurements(limit=1, order="newest")
         models = self._repository.models()
-        mark = (newest[0].id if newest else 0, len(models))
+        mark = (newest[0].id if newest else 0, self._repository.count(), len(models))
         if mark == self.snapshot.mark:
             return False
         targets = self._repository.targets()
