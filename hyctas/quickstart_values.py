@@ -30,7 +30,7 @@ class QuickstartSettings:
     budget_s: float = 270.0
     networks: ArchitectureDefaults = field(default=ArchitectureDefaults(height=96, width=192))
     training_networks: int = 120
-    held_out_networks: int = 50
+    held_out_networks: int = 40
     asked_networks: int = 8
 
     @property
