@@ -11,6 +11,7 @@ three take turns, so that they see the same machine.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import subprocess
 import sys
@@ -33,13 +34,16 @@ from db.records import ModelRecord
 from db.repository import Repository
 from hyctas.architecture import Architecture, ArchitectureDefaults
 from hyctas.architecture_json import to_json
+from hyctas.costs import costs
+from hyctas.enumeration import operator_parts
+from hyctas.lowering import lower_part
 from hyctas.network_macs import network_macs
 from hyctas.sampling import sample_structured
 from hyctas.space import SearchSpace
 from hyctas.target import parse_target
 from predictor.artifact import SCHEMA_VERSION, load_predictor, manifest_sha256, save_predictor
 from predictor.model import Predictor
-from predictor.samples import NetworkSample
+from predictor.samples import NetworkSample, OperatorSample
 from predictor.training import train
 
 BATCH: Final = 256
@@ -132,11 +136,17 @@ def _sizes(predictor: Predictor) -> ArchitectureDefaults:
 
 
 def _synthetic_database(folder: Path) -> tuple[str, str]:
-    """A database with a model of 200 networks whose latency is a power of their multiply-accumulates, with noise."""
+    """A database with a model of 200 networks and all operators.
+
+    Latencies are powers of multiply-accumulates, with noise, so that boosting has something to correct.
+    """
     rng = np.random.default_rng(0)
-    networks = sample_structured(SearchSpace(), rng, 200, ArchitectureDefaults(height=192, width=384))
-    samples = [NetworkSample(n, 1e-9 * network_macs(n) ** 0.8 * rng.lognormal(0.0, _NOISE)) for n in networks]
-    path = save_predictor(train(SYNTHETIC.name, samples, []), folder)
+    settings = ArchitectureDefaults(height=192, width=384)
+    networks = sample_structured(SearchSpace(), rng, 200, settings)
+    samples = [NetworkSample(n, _synthetic_s(network_macs(n)) * rng.lognormal(0.0, _NOISE)) for n in networks]
+    parts = operator_parts(SearchSpace(), settings)
+    operators = [OperatorSample(part, _synthetic_s(costs(lower_part(part)).macs)) for part in parts]
+    path = save_predictor(train(SYNTHETIC.name, samples, operators), folder)
     url = f"sqlite:///{folder / 'synthetic.db'}"
     with Repository(url) as repository:
         repository.ensure_target(SYNTHETIC, {})
@@ -144,6 +154,10 @@ def _synthetic_database(folder: Path) -> tuple[str, str]:
         record = ModelRecord(path.name, SYNTHETIC, str(path), manifest_sha256(path), now, SCHEMA_VERSION, {}, {})
         repository.add_model(record)
     return url, SYNTHETIC.name
+
+
+def _synthetic_s(macs: float) -> float:
+    return 1e-6 + 1e-9 * math.pow(macs, 0.8)
 
 
 def _options() -> argparse.Namespace:
