@@ -56,9 +56,9 @@ def resize(b: GraphBuilder, x: Value, size: tuple[int, ...]) -> Value:
 
 
 def halve(b: GraphBuilder, x: Value) -> Value:
-    """Bilinear interpolation to half the size, rounded down."""
+    """Bilinear interpolation to half the size, rounded down, but never to nothing."""
     height, width = x.shape[2:]
-    return resize(b, x, (height // 2, width // 2))
+    return resize(b, x, (max(1, height // 2), max(1, width // 2)))
 
 
 def average_pool(b: GraphBuilder, x: Value, factor: int) -> Value:

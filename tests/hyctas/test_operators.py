@@ -73,6 +73,12 @@ def test_efficient_attention_never_stores_an_n_by_n_map() -> None:
     assert scale.number("factor") == pytest.approx(HEAD_SIZE**-0.5)
 
 
+@pytest.mark.parametrize("kind", CELL_OPERATORS)
+def test_operator_runs_on_a_map_of_one_row(kind: str) -> None:
+    graph = lower_part(Part(kind, 1, 3, (16,), 16, attention="efficient" if kind == "sa" else ""))
+    assert graph.values[graph.outputs[0]].shape == (1, 16, 1, 3)
+
+
 def test_unknown_attention_is_refused_with_the_choices() -> None:
     with pytest.raises(GraphError, match="'linear'; known: efficient, released"):
         lower_part(part("sa", attention="linear"))
