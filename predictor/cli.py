@@ -30,6 +30,7 @@ from predictor.model import Predictor
 from predictor.presentation import described_evaluation, described_prediction
 from predictor.samples import NetworkSample, OperatorSample
 from predictor.training import train as learn
+from profiler.noise import noise_floor
 
 HELD_OUT_SHARE: Final = 0.2
 
@@ -102,16 +103,16 @@ def score_model(
         predictor = _load(repository, model)
         target = repository.target_named(predictor.target)
         networks = _networks(repository, target, run)
-        noise_floor = _noise_floor(repository, target)
+        floor = _noise_floor(repository, target)
     if not networks:
         where = f" in runs {', '.join(map(str, run))}" if run else ""
         raise InsufficientData(f"no measured networks of {target}{where}: run 'hyctas profile networks'")
     evaluation = evaluate(predictor, networks)
     if as_json:
         document = {"model_id": predictor.model_id, "target": predictor.target}
-        typer.echo(json.dumps({**document, **_evaluation_json(evaluation, noise_floor)}))
+        typer.echo(json.dumps({**document, **_evaluation_json(evaluation, floor)}))
         return
-    typer.echo(described_evaluation(evaluation, noise_floor, {}))
+    typer.echo(described_evaluation(evaluation, floor, {}))
 
 
 @with_settings
@@ -229,8 +230,7 @@ def _part(description: Mapping[str, Any]) -> Part:
 def _noise_floor(repository: Repository, target: Target) -> float | None:
     """Noise floor of networks between processes, of all repeats that the database holds."""
     pairs = [(first.latency_s, second.latency_s) for first, second in repository.repeats(target, kind="network")]
-    halves = [abs(a - b) / (a + b) for a, b in pairs if a is not None and b is not None]
-    return float(np.mean(halves)) if halves else None
+    return noise_floor((a, b) for a, b in pairs if a is not None and b is not None)
 
 
 def _register(
@@ -253,8 +253,8 @@ def _register(
     return True
 
 
-def _evaluation_json(evaluation: Evaluation | None, noise_floor: float | None) -> dict[str, Any]:
-    document = {"noise_floor": noise_floor, "evaluation": None if evaluation is None else asdict(evaluation)}
+def _evaluation_json(evaluation: Evaluation | None, floor: float | None) -> dict[str, Any]:
+    document = {"noise_floor": floor, "evaluation": None if evaluation is None else asdict(evaluation)}
     return {name: _finite(value) for name, value in document.items()}
 
 

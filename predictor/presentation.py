@@ -9,6 +9,8 @@ from hyctas.prediction import Prediction
 from predictor.evaluation import Evaluation, Spread
 from predictor.metrics import Scores
 
+NAMED_PARTS: Final = 5
+"""Unmeasured parts that are named in words; JSON names all."""
 _MS: Final = 1e3
 _HEADER: Final = f"{'':<18}{'MAPE':>8}{'within 5 %':>12}{'within 10 %':>13}{'Spearman':>10}{'pairs':>8}{'bias':>8}"
 
@@ -40,7 +42,8 @@ def described_prediction(name: str, prediction: Prediction) -> str:
         e = p.expected_error
         lines.append(f"  expected error {e.mape:.2%}, {e.within_5:.0%} within 5 % (on {e.networks} networks left out)")
     if p.unsupported:
-        lines.append(f"  not measured: {', '.join(p.unsupported)}")
+        first, more = p.unsupported[:NAMED_PARTS], len(p.unsupported) - NAMED_PARTS
+        lines.append(f"  not measured: {', '.join(first)}{f' and {more} more (see --json)' if more > 0 else ''}")
     lines += [f"  {c.part:<28} {c.kind:<16} {c.latency_s * _MS:>9.3f} ms  {c.source}" for c in p.breakdown]
     return "\n".join(lines)
 
