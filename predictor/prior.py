@@ -57,8 +57,6 @@ def fit_prior(features: Array, latency_s: Array, *, strength: float) -> Additive
         latency_s: (networks,).
         strength: How hard to shrink.
     """
-    from scipy.optimize import nnls
-
     relative = features / latency_s[:, None]
     contribution = np.sqrt((relative**2).mean(axis=0))
     used = contribution > 0.0
@@ -67,8 +65,18 @@ def fit_prior(features: Array, latency_s: Array, *, strength: float) -> Additive
     design = np.vstack([relative[:, used], penalty])
     goal = np.concatenate([np.ones(len(latency_s)), penalty @ start[used]])
     weights = start.copy()
-    weights[used], _ = nnls(design, goal)
+    weights[used] = _non_negative(design, goal)
     return AdditivePrior(weights, strength)
+
+
+def _non_negative(design: Array, goal: Array) -> Array:
+    """Least squares without negative weights; where the active set cycles, by a trust region instead."""
+    from scipy.optimize import lsq_linear, nnls
+
+    try:
+        return np.asarray(nnls(design, goal, maxiter=30 * design.shape[1])[0])
+    except RuntimeError:
+        return np.asarray(lsq_linear(design, goal, bounds=(0.0, np.inf), tol=1e-12).x)
 
 
 def choose_prior(features: Array, latency_s: Array, *, rng: np.random.Generator) -> AdditivePrior:

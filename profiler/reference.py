@@ -77,7 +77,8 @@ def _blas() -> str:
     import threadpoolctl
 
     np.zeros((2, 2)) @ np.zeros((2, 2))
-    for pool in threadpoolctl.threadpool_info():
-        if pool.get("user_api") == "blas":
-            return "-".join(str(pool.get(field, "unknown")) for field in ("internal_api", "version", "architecture"))
+    pools = [pool for pool in threadpoolctl.threadpool_info() if pool.get("user_api") == "blas"]
+    for pool in sorted(pools, key=lambda pool: "numpy" not in str(pool.get("filepath"))):
+        # scipy carries a BLAS of its own, which counts only where numpy's cannot be told from it.
+        return "-".join(str(pool.get(field, "unknown")) for field in ("internal_api", "version", "architecture"))
     return "unknown-blas"

@@ -38,3 +38,11 @@ def test_name_carries_what_could_change_the_speed() -> None:
 @pytest.mark.parametrize("library", ["OPENBLAS", "MKL", "OMP"])
 def test_measuring_processes_start_on_one_thread(library: str) -> None:
     assert SINGLE_THREAD[f"{library}_NUM_THREADS"] == "1"
+
+
+def test_reference_id_names_numpys_blas_whoever_else_has_one() -> None:
+    before = reference_id()
+    import scipy.linalg
+
+    scipy.linalg.inv([[2.0]])
+    assert reference_id() == before
