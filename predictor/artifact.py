@@ -7,7 +7,7 @@
         knowledge.json    prior, intervals, trained range, expected error
         operators.json    measured operator costs
         booster.json      the correction in XGBoost's own format, if there is one
-        estimator.npz     the Gaussian process of operator costs, if there is one
+        estimator.npz     the estimator of unmeasured operator costs, if there is one
 
 The model id is the start of the manifest's SHA-256, so equal content has an equal id and a changed one cannot keep it.
 """
@@ -30,12 +30,12 @@ from hyctas.errors import ArtifactError, ChecksumMismatch
 from hyctas.parts import Part
 from hyctas.prediction import ExpectedError
 from predictor.correction import Correction
-from predictor.gaussian_process import GaussianProcess
 from predictor.intervals import Intervals
 from predictor.knowledge import Knowledge, TrainedRange
 from predictor.learning import Latency
 from predictor.model import Predictor
 from predictor.operator_costs import OperatorCosts
+from predictor.operator_estimator import OperatorEstimator
 from predictor.part_table import COLUMNS
 from predictor.prior import AdditivePrior
 
@@ -147,7 +147,7 @@ def _knowledge(manifest: _Manifest, files: Mapping[str, bytes], path: Path) -> K
         target=manifest.target,
         costs=OperatorCosts(
             {priced.part: priced.cost_s for priced in parts},
-            None if estimator is None else GaussianProcess.from_arrays(_unpack(estimator, path / "estimator.npz")),
+            None if estimator is None else OperatorEstimator.from_arrays(_unpack(estimator, path / "estimator.npz")),
         ),
         latency=Latency(prior, None if booster is None else Correction.from_booster(booster)),
         trained=content.trained,

@@ -16,7 +16,9 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 MAX_ROWS: Final = 1000
-"""Fitting costs the cube of the rows; of more, a spread-out subset is kept."""
+"""Fitting costs the cube of the rows; of more, a random subset is kept."""
+MAX_TUNING_ROWS: Final = 300
+"""Of these the kernel is chosen, which costs a hundred fits or so."""
 _SQRT_3: Final = 3.0**0.5
 
 
@@ -83,18 +85,20 @@ def fit_gaussian_process(inputs: Array, targets: Array, *, seed: int = 0) -> Gau
     spread = inputs.std(axis=0)
     centre, spread = inputs.mean(axis=0), np.where(spread > 0.0, spread, 1.0)
     kernel = ConstantKernel(1.0, (1e-3, 1e6)) * Matern(3.0, (1e-1, 1e3), nu=1.5) + WhiteKernel(1e-3, (1e-6, 1.0))
-    process = GaussianProcessRegressor(kernel, random_state=seed)
+    inputs, mean = (inputs - centre) / spread, targets.mean()
     with warnings.catch_warnings():
         # A scale at its bound (noise-free data, an input that does not matter) is a fit like any other.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        process.fit((inputs - centre) / spread, targets - targets.mean())
+        few = slice(MAX_TUNING_ROWS)
+        tuned = GaussianProcessRegressor(kernel, random_state=seed).fit(inputs[few], targets[few] - mean)
+    process = GaussianProcessRegressor(tuned.kernel_, optimizer=None).fit(inputs, targets - mean)
     signal = process.kernel_.k1
     length = float(signal.k2.length_scale)
     return GaussianProcess(
         centre=centre,
         scale=spread * length,
-        inputs=(inputs - centre) / (spread * length),
+        inputs=inputs / length,
         coefficients=np.asarray(process.alpha_, dtype=np.float64).ravel(),
         amplitude=float(signal.k1.constant_value),
-        mean=float(targets.mean()),
+        mean=float(mean),
     )

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Final, Literal
 
-import numpy as np
-
 from hyctas.parts import Part
-from predictor.gaussian_process import GaussianProcess, fit_gaussian_process
-from predictor.part_features import log_features
+from predictor.operator_estimator import OperatorEstimator, fit_operator_estimator
 from predictor.samples import OperatorSample
 
 Source = Literal["measured", "estimated", "unknown"]
 MIN_ROWS: Final = 20
 """Fewer measured operators do not teach anything about others."""
+MIN_CHAINED: Final = 3
+"""A kind with fewer chained operators takes the share of all kinds together."""
+SHARE_RANGE: Final = (0.5, 1.0)
+"""What of its latency alone an operator may add to a network, where that is estimated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +35,11 @@ class OperatorCosts:
 
     Attributes:
         measured: Seconds by part.
-        estimator: Logarithm of the cost from a part's log features; None where too little was measured.
+        estimator: Costs of other parts; None where too little was measured.
     """
 
     measured: Mapping[Part, float]
-    estimator: GaussianProcess | None
+    estimator: OperatorEstimator | None
 
     def cost(self, part: Part) -> OperatorCost:
         """Cost of `part`; zero with source ``unknown`` if nothing is known."""
@@ -44,8 +47,7 @@ class OperatorCosts:
             return OperatorCost(cost_s, "measured")
         if self.estimator is None:
             return OperatorCost(0.0, "unknown")
-        logarithm = self.estimator.predict(log_features(part)[None, :])[0]
-        return OperatorCost(float(np.exp(logarithm)), "estimated")
+        return OperatorCost(float(self.estimator.cost_s([part])[0]), "estimated")
 
     @property
     def known(self) -> bool:
@@ -54,11 +56,34 @@ class OperatorCosts:
 
 
 def learn_operator_costs(samples: Iterable[OperatorSample], *, seed: int = 0) -> OperatorCosts:
-    """Keep what was measured, and fit the estimator of the rest on log features (Matern 3/2)."""
-    measured = {sample.part: sample.cost_s for sample in samples}
-    return OperatorCosts(measured, _fit(tuple(measured.items()), seed) if len(measured) >= MIN_ROWS else None)
+    """Keep what was measured, and fit the estimator of the rest.
+
+    A cost is what an operator adds inside a network: its marginal latency if it was chained, else its latency alone
+    times the share that chained operators of its kind add.
+    """
+    known = list(samples)
+    share_of, share_of_others = marginal_shares(known)
+    measured = {}
+    for sample in known:
+        alone_s = sample.latency_s * share_of.get(sample.part.kind, share_of_others)
+        measured[sample.part] = alone_s if sample.plausible_marginal_s is None else sample.plausible_marginal_s
+    return OperatorCosts(measured, fit_operator_estimator(measured, seed=seed) if len(measured) >= MIN_ROWS else None)
 
 
-def _fit(rows: Sequence[tuple[Part, float]], seed: int) -> GaussianProcess:
-    inputs = np.stack([log_features(part) for part, _ in rows])
-    return fit_gaussian_process(inputs, np.log([cost_s for _, cost_s in rows]), seed=seed)
+def marginal_shares(samples: Sequence[OperatorSample]) -> tuple[Mapping[str, float], float]:
+    """Median share of its latency alone that an operator adds in a chain: by kind, and of all other kinds.
+
+    Alone, an operator also pays for the call and for changing the layout of its input and output.
+    """
+    found = defaultdict(list)
+    for sample in samples:
+        if (marginal_s := sample.plausible_marginal_s) is not None:
+            found[sample.part.kind].append(marginal_s / sample.latency_s)
+    by_kind = {kind: _typical(shares) for kind, shares in found.items() if len(shares) >= MIN_CHAINED}
+    together = [share for shares in found.values() for share in shares]
+    return by_kind, _typical(together) if len(together) >= MIN_CHAINED else 1.0
+
+
+def _typical(shares: Sequence[float]) -> float:
+    low, high = SHARE_RANGE
+    return min(max(median(shares), low), high)

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from predictor.non_negative import non_negative_least_squares
 from predictor.part_table import COLUMNS, COST_COLUMNS
 
 Array = npt.NDArray[np.float64]
@@ -65,18 +66,8 @@ def fit_prior(features: Array, latency_s: Array, *, strength: float) -> Additive
     design = np.vstack([relative[:, used], penalty])
     goal = np.concatenate([np.ones(len(latency_s)), penalty @ start[used]])
     weights = start.copy()
-    weights[used] = _non_negative(design, goal)
+    weights[used] = non_negative_least_squares(design, goal)
     return AdditivePrior(weights, strength)
-
-
-def _non_negative(design: Array, goal: Array) -> Array:
-    """Least squares without negative weights; where the active set cycles, by a trust region instead."""
-    from scipy.optimize import lsq_linear, nnls
-
-    try:
-        return np.asarray(nnls(design, goal, maxiter=30 * design.shape[1])[0])
-    except RuntimeError:
-        return np.asarray(lsq_linear(design, goal, bounds=(0.0, np.inf), tol=1e-12).x)
 
 
 def choose_prior(features: Array, latency_s: Array, *, rng: np.random.Generator) -> AdditivePrior:

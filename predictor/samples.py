@@ -38,11 +38,11 @@ class OperatorSample:
     marginal_s: float | None = None
 
     @property
-    def cost_s(self) -> float:
-        """The better guess at what it adds to a network: the marginal latency where that is a plausible number.
+    def plausible_marginal_s(self) -> float | None:
+        """The marginal latency where that is a plausible number, else None.
 
-        A marginal latency is a difference of two measurements, so noise can drive that of a tiny operator to
-        nothing; then the latency alone stands.
+        It is a difference of two measurements, so noise can drive that of a tiny operator to nothing.
         """
-        plausible = self.marginal_s is not None and 0.2 * self.latency_s < self.marginal_s < 1.5 * self.latency_s
-        return self.marginal_s if plausible and self.marginal_s is not None else self.latency_s
+        if self.marginal_s is None or not 0.2 * self.latency_s < self.marginal_s < 1.5 * self.latency_s:
+            return None
+        return self.marginal_s
