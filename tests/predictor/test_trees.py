@@ -57,3 +57,16 @@ def test_trees_without_a_split_are_constants():
 def test_what_is_no_booster_is_refused(data):
     with pytest.raises(ArtifactError, match="not a booster"):
         parse_trees(data)
+
+
+def test_trees_without_rows_or_trees_give_nothing():
+    booster, inputs = boosted(3, 2)
+    assert parse_trees(bytes(booster.save_raw("json"))).predict(inputs[:0]).shape == (0,)
+    no_trees = b'{"learner": {"gradient_booster": {"model": {"trees": []}}}}'
+    assert parse_trees(no_trees).predict(inputs).tolist() == [0.0] * len(inputs)
+
+
+def test_rows_that_do_not_lie_side_by_side_in_memory_are_read_right():
+    booster, inputs = boosted(10, 3)
+    trees = parse_trees(bytes(booster.save_raw("json")))
+    assert (trees.predict(np.asfortranarray(inputs)[::2]) == trees.predict(inputs)[::2]).all()
