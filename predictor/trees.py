@@ -1,7 +1,8 @@
 """Evaluation of boosted trees: one evaluator for one row and for many.
 
-XGBoost needs half a millisecond for a single row. Here every tree is padded to a complete binary tree, so that all
-trees and all rows go down one level in one vector step over flat arrays. A row's result does not depend on the rows beside it.
+XGBoost spends most of the time of a single row on the call. Here every tree is padded to a complete binary tree, so
+that all trees and all rows go down one level in one vector step over flat arrays. A row's result does not depend on
+the rows beside it.
 """
 
 from __future__ import annotations
