@@ -102,7 +102,7 @@ def choose_boosting(inputs: Array, log_ratio: Array, *, rng: np.random.Generator
     settings = [Boosting(rounds, depth, seed) for depth in DEPTHS for rounds in ROUNDS]
     errors = [_left_out_error(inputs, log_ratio, folds, setting) for setting in settings]
     best = int(np.argmin(errors))
-    helps = errors[best] <= (1.0 - MIN_GAIN) * float((log_ratio**2).mean())
+    helps = errors[best] < (1.0 - MIN_GAIN) * float((log_ratio**2).mean())
     return settings[best] if helps else None
 
 
