@@ -15,8 +15,19 @@ Array = npt.NDArray[np.float64]
 
 PER_KIND: Final = ("cost_s", "gmacs", "gbytes", "count")
 """What each kind has a column of: operator cost in seconds, 1e9 multiply-accumulates, 1e9 bytes, parts."""
-OVERALL: Final = ("conv_1x1_macs", "conv_3x3_macs", "matmul_macs", "resize_bytes", "softmax_bytes", "nodes")
-"""Features of :mod:`predictor.part_features` that are summed over all kinds as well."""
+OVERALL: Final = (
+    "conv_1x1_macs",
+    "conv_3x3_macs",
+    "matmul_macs",
+    "weight_bytes",
+    "resize_bytes",
+    "softmax_bytes",
+    "nodes",
+)
+"""Features of :mod:`predictor.part_features` that are summed over all kinds as well.
+
+Weights stay in the cache while an operator is measured alone; a network reads them from memory each time.
+"""
 COLUMNS: Final = (*(f"{kind}.{name}" for kind in KINDS for name in PER_KIND), *OVERALL)
 COST_COLUMNS: Final = tuple(position * len(PER_KIND) for position in range(len(KINDS)))
 """Columns that hold operator costs, in the order of the kinds."""
