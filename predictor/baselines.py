@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hyctas.architecture import Architecture
-from hyctas.cell import CELL_OF_CODE, SCALES
+from hyctas.cell import OPERATORS, SCALES, WIDTHS
 from predictor.operator_costs import OperatorCosts
 from predictor.part_table import COLUMNS, COST_COLUMNS, PER_KIND
 from predictor.samples import NetworkSample
@@ -21,7 +21,8 @@ Baseline = Callable[[Sequence[NetworkSample], Sequence[Architecture], OperatorCo
 """Training networks, networks to predict, operator costs; gives seconds, (networks,)."""
 
 _MACS_COLUMNS: Final = tuple(column + PER_KIND.index("gmacs") for column in COST_COLUMNS)
-_CODES: Final = tuple(sorted(CELL_OF_CODE))
+_CHOICES: Final = (*OPERATORS, *WIDTHS, None, "down")
+"""One column each at every position: operators, widths (None at the end of a branch), and going down."""
 
 
 def macs_only(training: Sequence[NetworkSample], networks: Sequence[Architecture], costs: OperatorCosts) -> Array:
@@ -55,11 +56,18 @@ BASELINES: Final[Mapping[str, Baseline]] = MappingProxyType(
 
 
 def one_hot(architecture: Architecture, positions: int) -> Array:
-    """For each last scale and position, which form of cell stands there, if any."""
-    encoded = np.zeros((len(SCALES), positions, len(_CODES)))
+    """For each last scale and position, which operator stands there, how wide, and whether it goes down.
+
+    Operators, widths and the downs have columns of their own, not one for each form of cell: with so few networks the
+    forms would be too many to learn anything from.
+    """
+    encoded = np.zeros((len(SCALES), positions, len(_CHOICES)))
     for branch in architecture.branches:
-        for position, code in enumerate(branch.code[:positions]):
-            encoded[branch.last_scale, position, _CODES.index(code)] = 1.0
+        for position, cell in enumerate(branch.cells[:positions]):
+            chosen = encoded[branch.last_scale, position]
+            chosen[_CHOICES.index(cell.op)] = 1.0
+            chosen[_CHOICES.index(cell.width)] = 1.0
+            chosen[_CHOICES.index("down")] = float(cell.down)
     return encoded.ravel()
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hyctas.cell import CELL_OF_CODE, SCALES
+from hyctas.cell import OPERATORS, SCALES, WIDTHS
 from hyctas.costs import costs as graph_costs
 from hyctas.lowering import lower
 from predictor.baselines import BASELINES, macs_only, one_hot, one_hot_boosting, operator_sum
@@ -46,13 +46,18 @@ def _cost(operator_costs, architecture):
 
 
 def test_one_hot_tells_every_cell_of_every_branch(architectures):
+    choices = len(OPERATORS) + len(WIDTHS) + 2
     for architecture in architectures:
-        encoded = one_hot(architecture, positions=8).reshape(len(SCALES), 8, len(CELL_OF_CODE))
-        assert encoded.sum() == sum(len(branch.cells) for branch in architecture.branches)
+        encoded = one_hot(architecture, positions=8).reshape(len(SCALES), 8, choices)
+        cells = [cell for branch in architecture.branches for cell in branch.cells]
+        assert encoded.sum() == sum(2 + cell.down for cell in cells)
         for branch in architecture.branches:
-            codes = sorted(CELL_OF_CODE)
-            found = [codes[position] for position in encoded[branch.last_scale].argmax(axis=1)]
-            assert bytes(found[: len(branch.cells)]) == branch.code
+            columns = encoded[branch.last_scale]
+            operators = [OPERATORS[column] for column in columns[:, : len(OPERATORS)].argmax(axis=1)]
+            assert operators[: len(branch.cells)] == [cell.op for cell in branch.cells]
+            widths = [(*WIDTHS, None)[column] for column in columns[:, len(OPERATORS) : -1].argmax(axis=1)]
+            assert widths[: len(branch.cells)] == [cell.width for cell in branch.cells]
+            assert not columns[len(branch.cells) :].any()
 
 
 def test_different_networks_are_encoded_differently(architectures):
