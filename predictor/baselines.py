@@ -21,8 +21,8 @@ Baseline = Callable[[Sequence[NetworkSample], Sequence[Architecture], OperatorCo
 """Training networks, networks to predict, operator costs; gives seconds, (networks,)."""
 
 _MACS_COLUMNS: Final = tuple(column + PER_KIND.index("gmacs") for column in COST_COLUMNS)
-_CHOICES: Final = (*OPERATORS, *WIDTHS, None, "down")
-"""One column each at every position: operators, widths (None at the end of a branch), and going down."""
+_CHOICES: Final = (*OPERATORS, *WIDTHS, None, "stay", "down")
+"""One column each at every position: operators, widths (None at the end of a branch), staying or going down."""
 
 
 def macs_only(training: Sequence[NetworkSample], networks: Sequence[Architecture], costs: OperatorCosts) -> Array:
@@ -65,9 +65,8 @@ def one_hot(architecture: Architecture, positions: int) -> Array:
     for branch in architecture.branches:
         for position, cell in enumerate(branch.cells[:positions]):
             chosen = encoded[branch.last_scale, position]
-            chosen[_CHOICES.index(cell.op)] = 1.0
-            chosen[_CHOICES.index(cell.width)] = 1.0
-            chosen[_CHOICES.index("down")] = float(cell.down)
+            for choice in (cell.op, cell.width, "down" if cell.down else "stay"):
+                chosen[_CHOICES.index(choice)] = 1.0
     return encoded.ravel()
 
 

@@ -46,17 +46,19 @@ def _cost(operator_costs, architecture):
 
 
 def test_one_hot_tells_every_cell_of_every_branch(architectures):
-    choices = len(OPERATORS) + len(WIDTHS) + 2
+    choices = len(OPERATORS) + len(WIDTHS) + 3
     for architecture in architectures:
         encoded = one_hot(architecture, positions=8).reshape(len(SCALES), 8, choices)
         cells = [cell for branch in architecture.branches for cell in branch.cells]
-        assert encoded.sum() == sum(2 + cell.down for cell in cells)
+        assert encoded.sum() == 3 * len(cells)
         for branch in architecture.branches:
             columns = encoded[branch.last_scale]
             operators = [OPERATORS[column] for column in columns[:, : len(OPERATORS)].argmax(axis=1)]
             assert operators[: len(branch.cells)] == [cell.op for cell in branch.cells]
-            widths = [(*WIDTHS, None)[column] for column in columns[:, len(OPERATORS) : -1].argmax(axis=1)]
+            widths = [(*WIDTHS, None)[column] for column in columns[:, len(OPERATORS) : -2].argmax(axis=1)]
             assert widths[: len(branch.cells)] == [cell.width for cell in branch.cells]
+            downs = [bool(going_down) for going_down in columns[:, -1]]
+            assert downs[: len(branch.cells)] == [cell.down for cell in branch.cells]
             assert not columns[len(branch.cells) :].any()
 
 
