@@ -18,6 +18,10 @@
     │   └── SchemaMismatch           a database written by another version
     ├── ArtifactError                a model file that is not what its manifest says
     │   └── ChecksumMismatch
+    ├── SearchError
+    │   ├── DatasetError             a data set that is not laid out as its name says, or holds what it must not
+    │   ├── TrainingDiverged         a loss that is not finite; names the architecture and the step
+    │   └── CheckpointMismatch       a checkpoint of another supernet, data set or search
     ├── InsufficientData             too few measurements to learn from; how many, and how to get more
     ├── CommandFailed                a command that the quick start runs ended with an error
     └── ClientError                  the HTTP client
@@ -131,6 +135,22 @@ class ChecksumMismatch(ArtifactError):
         self.expected = expected
         self.found = found
         super().__init__(f"{path}: SHA-256 is {found}, the manifest says {expected}; train or copy the model again")
+
+
+class SearchError(HyctasError):
+    """A search, or a part of it, cannot start or go on."""
+
+
+class DatasetError(SearchError):
+    """A data set is not laid out as expected, or an image or mask in it cannot be used."""
+
+
+class TrainingDiverged(SearchError):
+    """A loss is not finite; the message names the step and the architecture."""
+
+
+class CheckpointMismatch(SearchError):
+    """A checkpoint is unreadable, or belongs to another supernet, data set or search."""
 
 
 class InsufficientData(HyctasError):
