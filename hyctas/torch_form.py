@@ -44,7 +44,7 @@ class GraphModule(nn.Module):  # type: ignore[misc]
         for node in graph.nodes:
             _function(node)
             for parameter in node.parameters:
-                _register(self, parameter)
+                register(self, parameter)
         self._steps = tuple(_steps(self, graph))
         load_numpy(self, initial_weights(graph, seed=0) if weights is None else weights)
 
@@ -118,8 +118,8 @@ class _Step:
         return [getattr(self.holder, leaf) for leaf in self.leaves]
 
 
-def _register(root: nn.Module, parameter: Parameter) -> None:
-    """Make room for `parameter` in the submodule that its name says."""
+def register(root: nn.Module, parameter: Parameter) -> None:
+    """Make room for `parameter` in the submodule of `root` that its name says; it is not initialised."""
     *path, leaf = parameter.name.split(".")
     holder = root
     for name in path:

@@ -41,7 +41,12 @@ def initial_weights(graph: Graph, seed: int) -> dict[str, Array]:
     gates 0, batch norms the identity.
     """
     rng = np.random.default_rng(seed)
-    return {parameter.name: _INITIAL[parameter.role](rng, parameter) for parameter in graph.parameters}
+    return {parameter.name: initial_array(rng, parameter) for parameter in graph.parameters}
+
+
+def initial_array(rng: np.random.Generator, parameter: Parameter) -> Array:
+    """The float32 array of one parameter before training; see :func:`initial_weights`."""
+    return _INITIAL[parameter.role](rng, parameter)
 
 
 def seeded_inputs(graph: Graph, seed: int) -> dict[str, Array]:

@@ -15,6 +15,10 @@ NEEDS_HEAVY = {
     "hyctas.torch_form",
     "profiler.runtimes.onnxruntime",
     "profiler.runtimes.torch",
+    "search.supernet.deriving",
+    "search.supernet.slicing",
+    "search.supernet.supernet",
+    "search.supernet.wiring",
 }
 """Modules that exist to talk to one heavy package, and are imported only where it is used."""
 

@@ -1,0 +1,133 @@
+"""Slots of the supernet: which parameters a part of a network uses, and how large they are at most.
+
+A *slot* is a set of parameters. A cell's is that of its layer, scale, operator and stride, whatever branch it is in and
+whatever widths it has; an arm's that of the scale at which its branch ends; stem, fusion and heads have one each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations, product
+from types import MappingProxyType
+from typing import Final
+
+from hyctas.architecture import Architecture, ArchitectureDefaults
+from hyctas.blueprint import Blueprint
+from hyctas.cell import Branch, Cell
+from hyctas.decomposition import PlacedPart, decompose
+from hyctas.graph import Graph, Parameter
+from hyctas.lowering import lower_part
+from hyctas.parts import Part
+from hyctas.space import SearchSpace
+
+Shape = tuple[int, ...]
+PART_GRAPHS: Final = 8192
+"""Graphs of parts that are kept; a space at one image size has a few thousand."""
+
+
+@dataclass(frozen=True, eq=False)
+class Template:
+    """What a slot holds.
+
+    Attributes:
+        parameters: Trainable parameters at their largest, by their name inside the part (``conv.weight``).
+    """
+
+    parameters: Mapping[str, Parameter]
+
+
+@lru_cache(maxsize=PART_GRAPHS)
+def part_graph(part: Part) -> Graph:
+    """The graph of one part."""
+    return lower_part(part)
+
+
+def local_name(part: Part, name: str) -> str:
+    """The name inside its part of something in :func:`part_graph`."""
+    return name.removeprefix(f"{part.kind}.")
+
+
+def slot_of(architecture: Architecture, placed: PlacedPart) -> str:
+    """Name of the slot whose parameters a placed part uses."""
+    branch, number = _position(placed.place)
+    if branch is None:
+        return placed.place
+    path = architecture.branches[branch]
+    if placed.region == "cells":
+        return cell_slot(number, path.scales[number], path.cells[number])
+    return f"fusion.last{path.last_scale}.from_scale{number}"
+
+
+def cell_slot(layer: int, scale: int, cell: Cell) -> str:
+    """Name of the slot of a cell; its width is a matter of slicing."""
+    return f"cells[{layer}].scale{scale}.{'down' if cell.down else 'keep'}.{cell.op}"
+
+
+def slot_templates(space: SearchSpace, settings: ArchitectureDefaults) -> Mapping[str, Template]:
+    """Every slot that an architecture of `space` with these settings can use, in training form."""
+    return dict([*_cell_templates(space, settings), *_shared_templates(space, settings)])
+
+
+def _position(place: str) -> tuple[int | None, int]:
+    """Branch and number (of the cell, or the scale that is left) in a place; no branch for shared parts."""
+    digits = "".join(letter if letter.isdigit() else " " for letter in place).split()
+    if "branches[" not in place:
+        return None, 0
+    return int(digits[0]), int(digits[1])
+
+
+def _cell_templates(space: SearchSpace, settings: ArchitectureDefaults) -> Iterator[tuple[str, Template]]:
+    """One template a scale, operator and stride, which all layers have in common."""
+    blueprint = Blueprint(settings)
+    coarsest = max(space.scales)
+    for scale, op, down in product(range(coarsest + 1), space.operators, (False, True)):
+        if down and scale == coarsest:
+            continue
+        wide = [Cell(op, width, down) for width in space.widths]
+        cells = wide if down else [*wide, Cell(op, None, False)]
+        inputs = {blueprint.cell_out(scale, cell) for cell in all_widths(space)}
+        if scale == 0:
+            inputs.add(blueprint.stem_out)
+        template = largest(blueprint.cell(scale, channels, cell) for channels, cell in product(inputs, cells))
+        for layer in range(scale, space.depth - down):
+            yield cell_slot(layer, scale, cells[0]), template
+
+
+def all_widths(space: SearchSpace) -> Iterator[Cell]:
+    """A cell of each output width."""
+    return (Cell(space.operators[0], width, False) for width in space.widths)
+
+
+def _shared_templates(space: SearchSpace, settings: ArchitectureDefaults) -> Iterator[tuple[str, Template]]:
+    """Stem, fusion and heads, from the widest network with each set of branches."""
+    parts: dict[str, list[Part]] = {}
+    for count, early in product(range(1, min(space.max_branches, len(space.scales)) + 1), (False, True)):
+        for scales in combinations(space.scales, count):
+            network = settings.architecture(tuple(_widest_branch(space, scale, early=early) for scale in scales))
+            for placed in decompose(network, training=True).parts:
+                if placed.region != "cells":
+                    parts.setdefault(slot_of(network, placed), []).append(placed.part)
+    return ((slot, largest(found)) for slot, found in parts.items())
+
+
+def _widest_branch(space: SearchSpace, scale: int, *, early: bool) -> Branch:
+    """A branch that ends at `scale`, as wide as the space allows, that goes down at once or as late as it can."""
+    length, op = space.depth, space.operators[0]
+    first = 0 if early else length - 1 - scale
+    inner = [Cell(op, space.widths[-1], down=first <= number < first + scale) for number in range(length - 1)]
+    return Branch((*inner, Cell(op, None, False)))
+
+
+def largest(parts: Iterator[Part] | list[Part]) -> Template:
+    """A template that every one of `parts` is a slice of."""
+    found: dict[str, Parameter] = {}
+    for part in parts:
+        for parameter in part_graph(part).parameters:
+            if parameter.trainable:
+                name = local_name(part, parameter.name)
+                before = found[name].shape if name in found else parameter.shape
+                shape = tuple(map(max, before, parameter.shape))
+                found[name] = Parameter(name, shape, parameter.role)
+    return Template(MappingProxyType(found))
