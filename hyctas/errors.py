@@ -20,6 +20,7 @@
     │   └── ChecksumMismatch
     ├── SearchError
     │   ├── DatasetError             a data set that is not laid out as its name says, or holds what it must not
+    │   ├── PredictorUnavailable     the server gave no latencies for too long; the search can be resumed
     │   ├── TrainingDiverged         a loss that is not finite; names the architecture and the step
     │   └── CheckpointMismatch       a checkpoint of another supernet, data set or search
     ├── InsufficientData             too few measurements to learn from; how many, and how to get more
@@ -143,6 +144,10 @@ class SearchError(HyctasError):
 
 class DatasetError(SearchError):
     """A data set is not laid out as expected, or an image or mask in it cannot be used."""
+
+
+class PredictorUnavailable(SearchError):
+    """The server that predicts latencies did not answer for as long as the search may wait."""
 
 
 class TrainingDiverged(SearchError):
