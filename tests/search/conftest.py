@@ -1,0 +1,32 @@
+"""A server with two small models, started once; tests that stop it start their own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.search.world import Served, add_models, served
+
+
+@pytest.fixture(scope="session")
+def modelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with a model for each of two targets."""
+    folder = tmp_path_factory.mktemp("modelled")
+    add_models(folder / "models", f"sqlite:///{folder / 'hyctas.db'}")
+    return folder / "hyctas.db"
+
+
+@pytest.fixture
+def database(modelled: Path, tmp_path: Path) -> str:
+    """URL of a database of its own for each test."""
+    return f"sqlite:///{shutil.copy(modelled, tmp_path / 'hyctas.db')}"
+
+
+@pytest.fixture
+def server(database: str) -> Iterator[Served]:
+    """A running server over the test's own database."""
+    with served(database) as running:
+        yield running
