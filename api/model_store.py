@@ -152,8 +152,8 @@ class ModelStore:
     def _networks(self, target: Target) -> Mapping[str, StoredNetwork]:
         calibrations = {c.version: c for c in self._repository.calibrations(target)}
         return {
-            record.key: StoredNetwork(_measured_network(row, calibrations), row.created_at)
-            for record, row in self._repository.network_latencies(target)
+            key: StoredNetwork(_measured_network(row, calibrations), row.created_at)
+            for key, row in self._repository.architecture_latencies(target).items()
             if row.latency_s is not None
         }
 

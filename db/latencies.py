@@ -60,6 +60,18 @@ def of_networks(session: Session, wanted: LatencyQuery) -> tuple[tuple[Architect
     return tuple((architecture_record(stored, value.workload_key), value) for stored, value in measured)
 
 
+def of_architectures(
+    session: Session, wanted: LatencyQuery, keys: Collection[str] | None
+) -> Mapping[str, MeasurementRow]:
+    """The last wanted measurement of each of these architectures (None takes all), by architecture key."""
+    query = rows_query(ArchitectureRow.key.label("asked"))
+    query = query.join(ArchitectureRow, ArchitectureRow.workload_id == WorkloadRow.id)
+    query = query.where(*_last_of_each(wanted, "network")).order_by(MeasurementTable.id, ArchitectureRow.id)
+    chosen = None if keys is None else frozenset(keys)
+    found = ((row.asked, row) for row in session.execute(query))
+    return {key: row_value(row) for key, row in found if chosen is None or key in chosen}
+
+
 def of_operators(session: Session, wanted: LatencyQuery) -> tuple[tuple[WorkloadRecord, MeasurementRow], ...]:
     """The last wanted measurement of each operator workload; oldest first."""
     query = rows_query(WorkloadRow).where(*_last_of_each(wanted, "operator")).order_by(MeasurementTable.id)

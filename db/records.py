@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from hyctas.measurement import FailureKind, Metric, Normaliser, Status
 from hyctas.target import Target
@@ -16,6 +16,9 @@ Purpose = Literal["primary", "repeat"]
 Order = Literal["oldest", "newest"]
 Document = Mapping[str, Any]
 """A JSON object."""
+
+CHOSEN: Final = "chosen"
+"""Kind of a run whose networks were chosen by a search, not drawn at random: they never calibrate a prediction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +64,12 @@ class ArchitectureRecord:
 
     Attributes:
         key: Architecture key.
-        workload_key: Key of its graph; architectures that lower to equal graphs share it.
+        workload_key: Key of its graph; architectures that lower to equal graphs share it. None until it is lowered.
         document: Architecture JSON, version 1.
     """
 
     key: str
-    workload_key: str
+    workload_key: str | None
     document: Document = field(hash=False)
 
 
@@ -76,7 +79,7 @@ class RunRecord:
 
     Attributes:
         id: Number of the run.
-        kind: ``"operators"``, ``"networks"``, ``"calibration"``, ``"import"``, ...
+        kind: ``"operators"``, ``"networks"``, ``"chosen"`` (see :data:`CHOSEN`), ...
         target: What it measured on, or None where that means nothing.
         arguments: What it was asked to do, as JSON.
         status: ``interrupted`` if its process ended without finishing it.
@@ -218,3 +221,84 @@ class ModelRecord:
     schema_version: int
     metrics: Document = field(hash=False)
     training: Document = field(hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRunRecord:
+    """An architecture search.
+
+    Attributes:
+        id: Number of the search.
+        space: What it chooses from, as JSON.
+        targets: Full names of the targets that it predicts latencies on; they need not be stored ones.
+        settings: How it searches, as JSON.
+        seed: Of all its random choices.
+        status: ``interrupted`` if its process ended without finishing it.
+        reference_point: Objectives up to which hypervolume counts; None before the first generation.
+        started_at: When it began (UTC); not moved by going on later.
+        finished_at: When it ended (UTC), or None.
+        summary: What came of it, as JSON; empty until it finished.
+    """
+
+    id: int
+    space: Document = field(hash=False)
+    targets: tuple[str, ...]
+    settings: Document = field(hash=False)
+    seed: int
+    status: RunStatus
+    reference_point: tuple[float, ...] | None
+    started_at: datetime
+    finished_at: datetime | None
+    summary: Document = field(hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateLatency:
+    """The latency of a candidate on one target, as one revision of the predictor saw it.
+
+    Attributes:
+        target: Full name of the target.
+        predicted_s: Predicted latency.
+        low_s: Lower end of its interval.
+        high_s: Upper end of its interval.
+        coverage: Nominal coverage of the interval; 0 where none is known.
+        tier: How well founded the prediction is; see :data:`hyctas.prediction.Tier`.
+        model_id: The model that predicted, perhaps on another machine; None where no model was needed.
+        revision: How often the predictor had been refitted during the search; the highest is current.
+        measured_s: Measured latency, the same in all revisions; None where it was not measured.
+    """
+
+    target: str
+    predicted_s: float
+    low_s: float
+    high_s: float
+    coverage: float
+    tier: str
+    model_id: str | None
+    revision: int
+    measured_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateRecord:
+    """An architecture that a search scored.
+
+    Attributes:
+        search_run_id: The search; it scores an architecture once.
+        generation: The generation that scored it first.
+        architecture_key: Architecture key.
+        document: Architecture JSON, version 1.
+        miou: Quality, 0 to 1; None where it was not evaluated (over a limit) or could not be.
+        final_miou: Quality found with more care, at the end; None where that was not done.
+        failure: Why it could not be evaluated, or None.
+        latencies: By target and revision, sorted so.
+    """
+
+    search_run_id: int
+    generation: int
+    architecture_key: str
+    document: Document = field(hash=False)
+    miou: float | None
+    final_miou: float | None
+    failure: str | None
+    latencies: tuple[CandidateLatency, ...]

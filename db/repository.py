@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from db import latencies, measurement_reading, measurement_writing, predictor_models, runs, targets, workloads
+from db import latencies, measurement_reading, measurement_writing, predictor_models, runs, searches, targets, workloads
 from db.database import Database
 from db.engine import DEFAULT_URL
 from db.latencies import LatencyQuery, Pair
@@ -23,6 +23,7 @@ from db.records import (
     WorkloadKind,
     WorkloadRecord,
 )
+from db.search_repository import SearchRepository
 from hyctas.measurement import Calibration, Measurement, Metric, Protocol, Status
 from hyctas.target import Target, parse_target
 
@@ -32,7 +33,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Repository:
+class Repository(SearchRepository):
     """Everything that is stored, behind plain methods; safe to share between threads.
 
     Each method is one transaction: what it stored is committed when it returns. Opening upgrades an older
@@ -50,8 +51,7 @@ class Repository:
     """
 
     def __init__(self, url: str = DEFAULT_URL, *, create: bool = True, clock: Callable[[], datetime] = utc_now) -> None:
-        self._database = Database(url, create=create)
-        self._clock = clock
+        super().__init__(Database(url, create=create), clock)
 
     @classmethod
     def open(cls, url: str = DEFAULT_URL, *, create: bool = True) -> Self:
@@ -125,7 +125,7 @@ class Repository:
             return workloads.find(session, key)
 
     def add_architectures(self, records: Iterable[ArchitectureRecord]) -> None:
-        """Store architectures; those that exist are left as they are.
+        """Store architectures; those that exist are left as they are, but get a workload if they had none.
 
         Raises:
             StorageError: The workload of one was not stored.
@@ -164,9 +164,11 @@ class Repository:
             return runs.find(session, target)
 
     def mark_interrupted(self) -> tuple[RunRecord, ...]:
-        """Mark running runs of this host whose process is gone as interrupted; returns them."""
+        """Mark running runs and searches of this host whose process is gone as interrupted; returns the runs."""
         with self._database.writing() as session:
-            return runs.mark_interrupted(session, self._clock())
+            now = self._clock()
+            searches.mark_interrupted(session, now)
+            return runs.mark_interrupted(session, now)
 
     # Measurements
 
@@ -265,6 +267,28 @@ class Repository:
         wanted = LatencyQuery(target, run_ids=run_ids, until=until, status=status, metric=metric)
         with self._database.reading() as session:
             return latencies.of_networks(session, wanted)
+
+    def architecture_latencies(
+        self,
+        target: Target,
+        keys: Collection[str] | None = None,
+        *,
+        until: datetime | None = None,
+        status: Status | None = "ok",
+        metric: Metric | None = None,
+    ) -> Mapping[str, MeasurementRow]:
+        """By architecture key, the same measurements: architectures that lower to equal graphs share one.
+
+        Args:
+            target: On this target.
+            keys: Of these architectures; None takes all. Those that were not measured are left out.
+            until: See :class:`LatencyQuery`.
+            status: See there.
+            metric: See there.
+        """
+        wanted = LatencyQuery(target, until=until, status=status, metric=metric)
+        with self._database.reading() as session:
+            return latencies.of_architectures(session, wanted, keys)
 
     def operator_latencies(
         self,

@@ -89,13 +89,13 @@ class WorkloadRow(Base):
 
 
 class ArchitectureRow(Base):
-    """An architecture and the workload that it lowers to."""
+    """An architecture, and the workload that it lowers to once it was lowered."""
 
     __tablename__ = "architecture"
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     key: Mapped[str] = mapped_column(unique=True)
-    workload_id: Mapped[int] = mapped_column(Integer, ForeignKey("workload.id"), index=True)
+    workload_id: Mapped[int | None] = mapped_column(Integer, ForeignKey("workload.id"), index=True)
     document: Mapped[dict[str, Any]]
 
 

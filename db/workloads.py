@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Final, cast
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from db.inserting import insert_missing
@@ -16,6 +16,11 @@ from hyctas.errors import StorageError
 
 _FIELDS: Final = tuple(field.name for field in fields(WorkloadRecord))
 _CHUNK: Final = 500
+_SET_WORKLOAD: Final = (
+    update(ArchitectureRow)
+    .where(ArchitectureRow.key == bindparam("of_key"), ArchitectureRow.workload_id.is_(None))
+    .values(workload_id=bindparam("lowers_to"))
+)
 
 
 def add(session: Session, records: Iterable[WorkloadRecord]) -> None:
@@ -32,26 +37,35 @@ def find(session: Session, key: str) -> WorkloadRecord | None:
 
 
 def add_architectures(session: Session, records: Iterable[ArchitectureRecord]) -> None:
-    """Store architectures; one whose key exists is left as it is.
+    """Store architectures; one whose key exists is left as it is, but gets a workload if it had none.
 
     Raises:
         StorageError: The workload of one was not stored.
     """
     by_key = {record.key: record for record in records}
-    ids = ids_by_key(session, {record.workload_key for record in by_key.values()})
+    workload_of = {key: record.workload_key for key, record in sorted(by_key.items())}
+    ids = ids_by_key(session, filter(None, workload_of.values()))
     rows = [
-        {"key": key, "workload_id": ids[by_key[key].workload_key], "document": by_key[key].document}
-        for key in sorted(by_key)
+        {"key": key, "workload_id": ids[workload] if workload else None, "document": by_key[key].document}
+        for key, workload in workload_of.items()
     ]
     insert_missing(session, ArchitectureRow, rows)
+    lowered = [{"of_key": row["key"], "lowers_to": row["workload_id"]} for row in rows if row["workload_id"]]
+    if lowered:
+        session.connection().execute(_SET_WORKLOAD, lowered)
 
 
 def find_architecture(session: Session, key: str) -> ArchitectureRecord | None:
     """The architecture with that key."""
     found = session.execute(
-        select(ArchitectureRow, WorkloadRow.key).join(WorkloadRow).where(ArchitectureRow.key == key)
+        select(ArchitectureRow, WorkloadRow.key).outerjoin(WorkloadRow).where(ArchitectureRow.key == key)
     ).one_or_none()
     return None if found is None else architecture_record(found[0], found[1])
+
+
+def architecture_ids(session: Session, keys: Iterable[str]) -> Mapping[str, int]:
+    """Numbers of the stored ones among these architectures."""
+    return _ids(session, ArchitectureRow, sorted(set(keys)))
 
 
 def ids_by_key(session: Session, keys: Iterable[str]) -> Mapping[str, int]:
@@ -61,11 +75,7 @@ def ids_by_key(session: Session, keys: Iterable[str]) -> Mapping[str, int]:
         StorageError: One was not stored.
     """
     wanted = sorted(set(keys))
-    found: dict[str, int] = {}
-    for start in range(0, len(wanted), _CHUNK):
-        chunk = wanted[start : start + _CHUNK]
-        rows = session.execute(select(WorkloadRow.key, WorkloadRow.id).where(WorkloadRow.key.in_(chunk)))
-        found.update((key, number) for key, number in rows)
+    found = _ids(session, WorkloadRow, wanted)
     missing = [key for key in wanted if key not in found]
     if missing:
         raise StorageError(f"{len(missing)} workload(s) are not stored, such as {missing[0]!r}; add_workloads() first")
@@ -92,6 +102,14 @@ def workload_record(row: WorkloadRow) -> WorkloadRecord:
     )
 
 
-def architecture_record(row: ArchitectureRow, workload_key: str) -> ArchitectureRecord:
+def architecture_record(row: ArchitectureRow, workload_key: str | None) -> ArchitectureRecord:
     """The value of a row."""
     return ArchitectureRecord(key=row.key, workload_key=workload_key, document=row.document)
+
+
+def _ids(session: Session, table: type[ArchitectureRow] | type[WorkloadRow], keys: Sequence[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for start in range(0, len(keys), _CHUNK):
+        rows = session.execute(select(table.key, table.id).where(table.key.in_(keys[start : start + _CHUNK])))
+        found.update((key, number) for key, number in rows)
+    return found

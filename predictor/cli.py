@@ -177,10 +177,10 @@ def _load(repository: Repository, model: str) -> Predictor:
 def _measured(repository: Repository, target: Target) -> Mapping[str, MeasuredNetwork]:
     errors = {c.version: c.process_error for c in repository.calibrations(target)}
     return {
-        record.key: MeasuredNetwork(
+        key: MeasuredNetwork(
             row.latency_s, row.half_width or 0.0, errors.get(row.calibration_version or 0, {}).get(row.normaliser, 0.0)
         )
-        for record, row in repository.network_latencies(target)
+        for key, row in repository.architecture_latencies(target).items()
         if row.latency_s is not None
     }
 
