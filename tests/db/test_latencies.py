@@ -63,6 +63,23 @@ def test_runs_asked_for_by_number_include_their_repeats(
     assert repository.network_latencies(target, run_ids=[]) == ()
 
 
+def test_architectures_of_equal_graphs_share_a_latency(
+    repository: Repository, run: int, measured: Measured, target: Target, network: MakeNetwork
+) -> None:
+    _, architecture = network("x")
+    repository.add_architectures([replace(architecture, key="a-never-lowered", workload_key=None)])
+    repository.add_architectures([replace(architecture, key="a-alike")])
+    first = repository.add_measurement(run, measured("n-x"), calibration=None)
+    second = repository.add_measurement(run, measured("n-y"), calibration=None)
+    found = repository.architecture_latencies(target)
+    assert {key: row.id for key, row in found.items()} == {"a-x": first, "a-alike": first, "a-y": second}
+    assert repository.architecture_latencies(target, ["a-alike", "a-never-lowered", "?"]) == {
+        "a-alike": found["a-alike"]
+    }
+    assert repository.architecture_latencies(target, []) == {}
+    assert [record.key for record, _ in repository.network_latencies(target)] == ["a-x", "a-y"]
+
+
 def test_until_gives_the_state_of_that_time(
     repository: Repository, run: int, measured: Measured, target: Target
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import subprocess
 import sys
@@ -17,12 +18,14 @@ from sqlalchemy import Engine, text
 
 from db.engine import open_engine, parse_url
 from db.migrating import METADATA, MIGRATIONS, VERSION_TABLE, current_revision, upgrade
+from db.records import CandidateLatency
 from db.repository import Repository
 from hyctas.errors import SchemaMismatch, StorageError
 from hyctas.measurement import Calibration, Measurement, Protocol
 from hyctas.target import Target
 
-OLD = Path(__file__).with_name("data") / "revision_0001.sql"
+DATA = Path(__file__).with_name("data")
+OLD, WITH_SEARCHES = DATA / "revision_0001.sql", DATA / "revision_0002.sql"
 HEAD = ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
 OPEN_AND_CLOSE = "import sys; from db.repository import Repository; Repository(sys.argv[1]).close()"
@@ -39,9 +42,18 @@ def engine(url: str) -> Iterator[Engine]:
 @pytest.fixture
 def old_file(tmp_path: Path) -> Path:
     """A database as the first revision wrote it, with measurements."""
-    file = tmp_path / "old.db"
+    return restored(OLD, tmp_path / "old.db")
+
+
+@pytest.fixture
+def file_with_searches(tmp_path: Path) -> Path:
+    """A database as the second revision wrote it, with searches and candidates."""
+    return restored(WITH_SEARCHES, tmp_path / "searches.db")
+
+
+def restored(dump: Path, file: Path) -> Path:
     with closing(sqlite3.connect(file)) as connection:
-        connection.executescript(OLD.read_text())
+        connection.executescript(dump.read_text())
     return file
 
 
@@ -63,7 +75,7 @@ def test_revisions_form_one_line_from_the_first() -> None:
 
 
 def test_upgrade_in_steps_equals_upgrade_at_once(engine: Engine) -> None:
-    for revision in ("0001", "head", "head"):
+    for revision in ("0001", "0002", "head", "head"):
         upgrade(engine, "test", revision)
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM latency")).scalar() == 0
@@ -84,6 +96,74 @@ def test_old_database_is_upgraded_with_all_it_holds(
     with closing(sqlite3.connect(old_file)) as connection:
         (shown,) = connection.execute("SELECT branches, latency_ms FROM network_latency").fetchall()
         assert shown == (2, pytest.approx(2.5))
+
+
+CANDIDATES_OF_0002 = (
+    "search_run_id, generation, architecture_id, objectives, predicted_latency_s, measured_latency_s, model_id"
+)
+
+
+def test_old_searches_are_upgraded_with_all_that_their_candidates_say(file_with_searches: Path) -> None:
+    columns = [name.strip() for name in CANDIDATES_OF_0002.split(",")]
+    with closing(sqlite3.connect(file_with_searches)) as connection:
+        before = connection.execute(f"SELECT {CANDIDATES_OF_0002} FROM candidate ORDER BY id").fetchall()
+    with Repository(f"sqlite:///{file_with_searches}") as repository:
+        first, second = repository.search_runs()
+        found = [*repository.candidates(1), *repository.candidates(2)]
+        assert repository.model("m1").metrics == {"mape": 0.018}
+    assert (first.space, first.seed, first.status, first.reference_point) == ({"depth": 6}, 3, "finished", (1.0, -1.5))
+    assert (second.space, second.seed, second.status) == ({"depth": 8}, 4, "interrupted")
+    assert [(c.search_run_id, c.generation, c.architecture_key, c.miou) for c in found] == [
+        (1, 0, "a-x", 0.41),
+        (1, 0, "a-y", 0.38),
+        (2, 0, "a-y", None),
+        (2, 0, "a-x", None),
+    ]
+    target = "epyc-7b12/onnxruntime-fp32-t1"
+    assert [c.latencies for c in found] == [
+        (CandidateLatency(target, 0.0025, 0.0025, 0.0025, 0.0, "estimated", "m1", 0, 0.0026),),
+        (CandidateLatency(target, 0.004, 0.004, 0.004, 0.0, "estimated", "m1", 0, None),),
+        (),
+        (),
+    ]
+    kept = [row for run in (first, second) for row in run.summary["candidates_of_revision_0002"]]
+    kept = [tuple(row[name] for name in columns) for row in sorted(kept, key=lambda row: row["id"])]
+    assert kept == [(*row[:3], json.loads(row[3]), *row[4:]) for row in before]
+
+
+def test_upgraded_database_keeps_its_constraints(file_with_searches: Path) -> None:
+    Repository(f"sqlite:///{file_with_searches}").close()
+    with closing(sqlite3.connect(file_with_searches)) as connection:
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        connection.execute("PRAGMA foreign_keys = ON")
+        for forbidden in (
+            "UPDATE architecture SET workload_id = 99",
+            "UPDATE architecture SET key = 'a-x'",
+            "UPDATE search_run SET status = 'lost'",
+            "UPDATE candidate SET architecture_id = 1",
+            "UPDATE candidate_latency SET candidate_id = 99",
+        ):
+            with pytest.raises(sqlite3.IntegrityError):
+                connection.execute(forbidden)
+
+
+def test_searches_of_the_second_revision_are_upgraded_on_both_databases(engine: Engine, url: str) -> None:
+    upgrade(engine, "test", "0002")
+    started = "'2026-01-31 13:00:00+00'"
+    with engine.begin() as connection:
+        for statement in (
+            "INSERT INTO workload VALUES (1, 'n-x', 'network', 'network', '{}', 1, 1, 1, 1, 1, 1, 1, 1, 1, 1)",
+            "INSERT INTO architecture VALUES (1, 'a-x', 1, '{}')",
+            f"INSERT INTO search_run VALUES (1, '{{}}', '[\"t\"]', '{{}}', 0, 'running', NULL, {started}, NULL)",
+            f"INSERT INTO candidate ({CANDIDATES_OF_0002}) VALUES (1, 4, 1, '{{\"miou\":0.5}}', NULL, 0.25, NULL)",
+        ):
+            connection.exec_driver_sql(statement)
+    with Repository(url) as repository:
+        (candidate,) = repository.candidates(1)
+        run = repository.resume_search(1)
+    assert (candidate.generation, candidate.miou) == (4, 0.5)
+    assert candidate.latencies == (CandidateLatency("t", 0.25, 0.25, 0.25, 0.0, "measured", None, 0, 0.25),)
+    assert run.summary["candidates_of_revision_0002"][0]["objectives"] == {"miou": 0.5}
 
 
 def test_database_of_a_newer_version_is_refused_and_unchanged(old_file: Path) -> None:

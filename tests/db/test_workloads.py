@@ -58,3 +58,27 @@ def test_architecture_without_workload_is_refused(repository: Repository, networ
     with pytest.raises(StorageError, match="'n-x'; add_workloads"):
         repository.add_architectures([architecture])
     assert repository.architecture("a-x") is None
+
+
+def test_architecture_gets_its_workload_later_and_keeps_it(repository: Repository, network: MakeNetwork) -> None:
+    (workload, architecture), (other, _) = network("x"), network("y")
+    unlowered = replace(architecture, workload_key=None)
+    repository.add_architectures([unlowered])
+    assert repository.architecture("a-x") == unlowered
+    repository.add_workloads([workload, other])
+    repository.add_architectures([architecture])
+    assert repository.architecture("a-x") == architecture
+    repository.add_architectures([unlowered])
+    repository.add_architectures([replace(architecture, workload_key=other.key)])
+    assert repository.architecture("a-x") == architecture
+
+
+def test_architectures_of_one_workload_are_all_kept(repository: Repository, network: MakeNetwork) -> None:
+    workload, architecture = network("x")
+    repository.add_workloads([workload])
+    alike = [replace(architecture, key=f"a-{number}") for number in range(1201)]
+    repository.add_architectures(replace(record, workload_key=None) for record in alike[:700])
+    repository.add_architectures(alike)
+    assert [repository.architecture(alike[number].key) for number in (0, 699, 1200)] == [
+        alike[number] for number in (0, 699, 1200)
+    ]
