@@ -52,7 +52,7 @@ def add(session: Session, search_run_id: int, records: Sequence[CandidateRecord]
     )
 
 
-def add_latencies(session: Session, search_run_id: int, latencies: Mapping[str, CandidateLatency]) -> None:
+def add_latencies(session: Session, search_run_id: int, latencies: Mapping[str, Sequence[CandidateLatency]]) -> None:
     """Store what another revision of the predictor says, by architecture key; what is there already stays.
 
     A latency that was measured on the same target is taken over.
@@ -61,7 +61,7 @@ def add_latencies(session: Session, search_run_id: int, latencies: Mapping[str, 
         StorageError: The search has no such candidate.
     """
     ids = _ids(session, search_run_id, latencies)
-    rows = [{"candidate_id": ids[key], **asdict(latency)} for key, latency in latencies.items()]
+    rows = [{"candidate_id": ids[key], **asdict(latency)} for key, of_key in latencies.items() for latency in of_key]
     measured = _measured(session, ids.values())
     for row in rows:
         if row["measured_s"] is None:

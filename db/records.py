@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from hyctas.measurement import FailureKind, Metric, Normaliser, Status
+from hyctas.prediction import Tier
 from hyctas.target import Target
 
 WorkloadKind = Literal["operator", "network"]
@@ -273,7 +274,7 @@ class CandidateLatency:
     low_s: float
     high_s: float
     coverage: float
-    tier: str
+    tier: Tier
     model_id: str | None
     revision: int
     measured_s: float | None

@@ -82,8 +82,10 @@ class SearchRepository:
         with self._database.reading() as session:
             return candidates.find(session, search_run_id)
 
-    def add_candidate_latencies(self, search_run_id: int, latencies: Mapping[str, CandidateLatency]) -> None:
-        """Store what another revision of the predictor says; a target and revision that is there stays as it is.
+    def add_candidate_latencies(self, search_run_id: int, latencies: Mapping[str, Sequence[CandidateLatency]]) -> None:
+        """Store what another revision of the predictor says, all or none, by architecture key.
+
+        A target and revision that a candidate has stays as it is.
 
         Raises:
             StorageError: The search has no such candidate.

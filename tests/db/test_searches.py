@@ -147,7 +147,7 @@ def test_candidate_of_another_search_is_refused_and_none_is_stored(repository: R
 def test_many_candidates_at_once(repository: Repository, search: int) -> None:
     stored = tuple(a_candidate(search, f"{number}") for number in range(1201))
     repository.add_candidates(search, stored)
-    repository.add_candidate_latencies(search, {c.architecture_key: a_latency(revision=1) for c in stored})
+    repository.add_candidate_latencies(search, {c.architecture_key: [a_latency(revision=1)] for c in stored})
     found = repository.candidates(search)
     assert [candidate.architecture_key for candidate in found] == [c.architecture_key for c in stored]
     assert {len(candidate.latencies) for candidate in found} == {3}
@@ -156,24 +156,25 @@ def test_many_candidates_at_once(repository: Repository, search: int) -> None:
 def test_revisions_of_the_predictor_are_all_kept(repository: Repository, search: int) -> None:
     repository.add_candidates(search, [a_candidate(search, "x")])
     refitted = a_latency(predicted_s=0.036, revision=1, model_id="model-8")
-    repository.add_candidate_latencies(search, {"a-x": refitted})
-    repository.add_candidate_latencies(search, {"a-x": replace(refitted, predicted_s=9.0)})
+    repository.add_candidate_latencies(search, {"a-x": [refitted]})
+    repository.add_candidate_latencies(search, {"a-x": [replace(refitted, predicted_s=9.0)]})
     (candidate,) = repository.candidates(search)
     assert candidate.latencies == (*a_candidate(search, "x").latencies, refitted)
 
 
 def test_measured_latency_stands_in_every_revision_of_its_target(repository: Repository, search: int) -> None:
     repository.add_candidates(search, [a_candidate(search, "x")])
-    repository.add_candidate_latencies(search, {"a-x": a_latency(revision=1)})
+    repository.add_candidate_latencies(search, {"a-x": [a_latency(revision=1)]})
     repository.set_measured(search, "a-x", CPU, 0.0315)
-    repository.add_candidate_latencies(search, {"a-x": a_latency(revision=2)})
-    repository.add_candidate_latencies(search, {"a-x": a_latency(revision=3, measured_s=0.04)})
+    later = [a_latency(revision=2), a_latency(GPU, revision=2), a_latency(revision=3, measured_s=0.04)]
+    repository.add_candidate_latencies(search, {"a-x": later})
     (candidate,) = repository.candidates(search)
     assert [(latency.target, latency.revision, latency.measured_s) for latency in candidate.latencies] == [
         (CPU, 0, 0.0315),
         (GPU, 0, None),
         (CPU, 1, 0.0315),
         (CPU, 2, 0.0315),
+        (GPU, 2, None),
         (CPU, 3, 0.04),
     ]
 
@@ -181,7 +182,7 @@ def test_measured_latency_stands_in_every_revision_of_its_target(repository: Rep
 def test_unknown_candidate_or_target_is_refused(repository: Repository, search: int) -> None:
     repository.add_candidates(search, [a_candidate(search, "x", latencies=(a_latency(GPU),))])
     for use in (
-        lambda: repository.add_candidate_latencies(search, {"a-x": a_latency(), "a-y": a_latency()}),
+        lambda: repository.add_candidate_latencies(search, {"a-x": [a_latency()], "a-y": [a_latency()]}),
         lambda: repository.set_measured(search, "a-y", CPU, 0.1),
         lambda: repository.set_final_miou(search, "a-y", 0.1),
     ):
@@ -259,7 +260,7 @@ def test_view_shows_current_latencies_in_milliseconds(repository: Repository, ur
     repository.add_candidates(
         search, [a_candidate(search, "x", final_miou=0.5), a_candidate(search, "y", latencies=(), failure="crash")]
     )
-    repository.add_candidate_latencies(search, {"a-x": a_latency(predicted_s=0.04, revision=1)})
+    repository.add_candidate_latencies(search, {"a-x": [a_latency(predicted_s=0.04, revision=1)]})
     repository.set_measured(search, "a-x", CPU, 0.05)
     columns = "architecture_key, branches, final_miou, failure, target, predicted_ms, measured_ms, revision"
     engine = open_engine(parse_url(url))
