@@ -1,0 +1,140 @@
+"""Training one network of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hyctas.architecture import Architecture
+from hyctas.lowering import lower
+from hyctas.torch_form import GraphModule, load_numpy, to_numpy
+from hyctas.weights import initial_weights
+from search.batches import TrainingBatches
+from search.class_weights import class_weights
+from search.datasets.dataset import Dataset
+from search.supernet.deriving import derive
+from search.supernet.sizes import resized, with_logits
+from search.supernet.supernet import Supernet
+from search.training.checkpoint import load_checkpoint
+from search.training.losses import segmentation_loss
+from search.training.ranks import Rank
+from search.training.settings import TrainingSettings
+from search.training.trainer import PassLoss, Trained, Trainer, TrainingProgress
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkJob:
+    """A network to train.
+
+    Attributes:
+        architecture: Which; the classes are those of the data set, and its input size is that of deployment.
+        dataset: What it learns from.
+        training: How, and on crops of which size.
+        folder: Where its checkpoint lies.
+        start: Digest of the supernet whose slices it starts from; empty from scratch.
+    """
+
+    architecture: Architecture
+    dataset: Dataset
+    training: TrainingSettings
+    folder: Path
+    start: str = ""
+
+    @property
+    def trained_form(self) -> Architecture:
+        """The network at the size of the training crops."""
+        return resized(with_logits(self.architecture), batch=1, height=self.training.height, width=self.training.width)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What its checkpoint belongs to."""
+        return {
+            "kind": "network",
+            "architecture": self.trained_form.key,
+            "training": asdict(self.training),
+            "dataset": self.dataset.digest,
+            "start": self.start,
+        }
+
+
+class OneNetwork:
+    """Each step trains the same network."""
+
+    def __init__(self, module: GraphModule, job: NetworkJob, weights: Tensor | None) -> None:
+        self._module = module
+        self._architecture = job.trained_form
+        self._training = job.training
+        self._weights = weights
+
+    def losses(self, step: int, images: Tensor, labels: Tensor) -> Iterator[PassLoss]:
+        """The segmentation loss."""
+        t = self._training
+        outputs = self._module(images)
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        loss = segmentation_loss(outputs, labels, hardest=t.hardest, auxiliary=t.auxiliary, class_weights=self._weights)
+        yield PassLoss(self._architecture, loss)
+
+
+def train_network(
+    job: NetworkJob, *, rank: Rank, progress: TrainingProgress, supernet: Supernet | None = None
+) -> GraphModule:
+    """Train to the end from wherever the folder's checkpoint stands, and return the network as it is deployed.
+
+    Args:
+        job: What to train.
+        rank: On which device.
+        progress: Told how it goes on.
+        supernet: Whose slices to start from; none starts from scratch.
+
+    Raises:
+        CheckpointMismatch: The folder holds a checkpoint of something else.
+        TrainingDiverged: A loss is not finite.
+    """
+    training, dataset = job.training, job.dataset
+    module = _initial(job, supernet).to(rank.device)
+    weights = None
+    if training.class_weights:
+        weights = torch.from_numpy(class_weights(dataset.training, len(dataset.classes))).to(rank.device)
+    batches = TrainingBatches(
+        dataset.training,
+        (training.height, training.width),
+        batch_size=training.batch_size,
+        seed=training.seed,
+        workers=rank.loaders,
+    )
+    trained = Trained(module, job.identity, job.folder)
+    Trainer(trained, OneNetwork(module, job, weights), batches, training, device=rank.device, progress=progress).run()
+    return deployed(job.architecture, module)
+
+
+def load_network(job: NetworkJob) -> GraphModule | None:
+    """The network of a finished training, as it is deployed; None where training is not finished or not begun."""
+    found = load_checkpoint(job.folder, job.identity)
+    if found is None or found[1]["step"] < job.training.steps:
+        return None
+    module = _initial(job, None)
+    module.load_state_dict(found[1]["parameters"])
+    return deployed(job.architecture, module)
+
+
+def deployed(architecture: Architecture, trained: GraphModule) -> GraphModule:
+    """The network without auxiliary heads at its own input size, with the weights of its training form."""
+    weights = to_numpy(trained)
+    graph = lower(with_logits(architecture))
+    module = GraphModule(graph, {parameter.name: weights[parameter.name] for parameter in graph.parameters})
+    module.eval()
+    return module
+
+
+def _initial(job: NetworkJob, supernet: Supernet | None) -> GraphModule:
+    if supernet is not None:
+        return derive(supernet, job.trained_form, training=True)
+    graph = lower(job.trained_form, training=True)
+    module = GraphModule(graph)
+    load_numpy(module, initial_weights(graph, job.training.seed))
+    return module

@@ -1,0 +1,134 @@
+"""What a step of supernet training does: one sampled network, or a sandwich."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import numpy as np
+from torch import Tensor
+
+from hyctas.architecture import Architecture, ArchitectureDefaults
+from hyctas.cell import Branch, Cell
+from hyctas.network_macs import network_macs
+from hyctas.sampling import sample_structured
+from hyctas.space import SearchSpace
+from search.supernet.sizes import resized, with_logits
+from search.training.losses import distillation_loss, segmentation_loss
+from search.training.settings import TrainingSettings
+from search.training.trainer import PassLoss
+
+CHUNK: Final = 96
+"""Networks that are drawn at once, so that any stretch of training sees all strata."""
+TAUGHT: Final = 2
+"""Networks of a sandwich between the largest and the smallest."""
+
+Run = Callable[[Architecture, Tensor], tuple[Tensor, ...]]
+"""Runs a network of the supernet: logits, then auxiliary logits."""
+
+
+class Draws:
+    """The networks of each step, which depend on the seed and the step alone.
+
+    Args:
+        space: Where to draw.
+        networks: Everything about them but their branches.
+        training: Their input size, and the seed.
+    """
+
+    def __init__(self, space: SearchSpace, networks: ArchitectureDefaults, training: TrainingSettings) -> None:
+        self._space = space
+        self._networks = networks
+        self._training = training
+        self._chunk: tuple[int, tuple[Architecture, ...]] = (-1, ())
+        self._size = min(CHUNK, space.cardinality)
+
+    def network(self, number: int) -> Architecture:
+        """The `number`-th network of the stream, at the training size."""
+        chunk, place = divmod(number, self._size)
+        if chunk != self._chunk[0]:
+            rng = np.random.default_rng([self._training.seed, chunk])
+            self._chunk = chunk, sample_structured(self._space, rng, self._size, self._networks)
+        drawn = with_logits(self._chunk[1][place])
+        return resized(drawn, height=self._training.height, width=self._training.width)
+
+
+class SinglePath:
+    """One network a step; Guo et al., "Single Path One-Shot Neural Architecture Search", ECCV 2020."""
+
+    def __init__(self, run: Run, draws: Draws, training: TrainingSettings, class_weights: Tensor | None) -> None:
+        self._run = run
+        self._draws = draws
+        self._training = training
+        self._class_weights = class_weights
+
+    def losses(self, step: int, images: Tensor, labels: Tensor) -> Iterator[PassLoss]:
+        """The loss of the step's network."""
+        network = self._draws.network(step)
+        yield PassLoss(network, self.loss(self._run(network, images), labels))
+
+    def loss(self, outputs: tuple[Tensor, ...], labels: Tensor) -> Tensor:
+        """The segmentation loss."""
+        t = self._training
+        weights = self._class_weights
+        return segmentation_loss(outputs, labels, hardest=t.hardest, auxiliary=t.auxiliary, class_weights=weights)
+
+
+class Sandwich:
+    """The largest network on the labels; two drawn ones and the smallest on what the largest says.
+
+    Yu and Huang, "Universally Slimmable Networks and Improved Training Techniques", ICCV 2019.
+    """
+
+    def __init__(self, single: SinglePath, run: Run, draws: Draws, ends: tuple[Architecture, Architecture]) -> None:
+        self._single = single
+        self._run = run
+        self._draws = draws
+        self._largest, self._smallest = ends
+
+    def losses(self, step: int, images: Tensor, labels: Tensor) -> Iterator[PassLoss]:
+        """The loss of each of the four networks."""
+        outputs = self._run(self._largest, images)
+        teacher = outputs[0].detach()
+        yield PassLoss(self._largest, self._single.loss(outputs, labels))
+        for number in range(TAUGHT):
+            yield self._taught(self._draws.network(TAUGHT * step + number), images, teacher)
+        yield self._taught(self._smallest, images, teacher)
+
+    def _taught(self, network: Architecture, images: Tensor, teacher: Tensor) -> PassLoss:
+        return PassLoss(network, distillation_loss(self._run(network, images)[0], teacher))
+
+
+def extremes(
+    space: SearchSpace, networks: ArchitectureDefaults, training: TrainingSettings
+) -> tuple[Architecture, Architecture]:
+    """The network with the most multiply-accumulates among all-wide deep ones of one operator, and the one with fewest."""
+    found = [
+        networks.architecture(branches)
+        for op in space.operators
+        for branches in (
+            _full(space, Cell(op, space.widths[-1], False)),
+            _least(space, Cell(op, space.widths[0], False)),
+        )
+    ]
+    sized = [resized(with_logits(a), height=training.height, width=training.width) for a in found]
+    return max(sized, key=network_macs), min(sized, key=network_macs)
+
+
+def _full(space: SearchSpace, cell: Cell) -> tuple[Branch, ...]:
+    """A branch to each scale, as deep as the space goes, that share their trunks and go down late."""
+    chosen = space.scales[: space.max_branches]
+    return tuple(_branch(cell, space.depth, scale) for scale in chosen)
+
+
+def _least(space: SearchSpace, cell: Cell) -> tuple[Branch, ...]:
+    """One branch as short as the space allows, to the coarsest scale, that goes down at once."""
+    scale = space.scales[-1]
+    length = space.fewest_cells(scale)
+    down = Cell(cell.op, cell.width, True)
+    return (Branch((*[down] * scale, *[cell] * (length - 1 - scale), Cell(cell.op, None, False))),)
+
+
+def _branch(cell: Cell, length: int, scale: int) -> Branch:
+    down = Cell(cell.op, cell.width, True)
+    return Branch((*[cell] * (length - 1 - scale), *[down] * scale, Cell(cell.op, None, False)))

@@ -1,0 +1,159 @@
+"""Training a supernet into a folder, and loading it from there."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import torch
+from torch import Tensor, nn
+
+from hyctas.architecture import ArchitectureDefaults
+from hyctas.errors import CheckpointMismatch
+from hyctas.space import SearchSpace
+from search.batches import TrainingBatches
+from search.class_weights import class_weights
+from search.datasets.dataset import Dataset
+from search.supernet.supernet import Supernet
+from search.training.checkpoint import load_checkpoint
+from search.training.ranks import Rank
+from search.training.settings import TrainingSettings
+from search.training.supernet_passes import Draws, Run, Sandwich, SinglePath, extremes
+from search.training.trainer import Passes, Trained, Trainer, TrainingProgress
+
+ANY_SIZE: Final = {"batch": 1, "height": 32, "width": 32, "output": "logits"}
+"""Settings that a supernet does not depend on, at the values that its identity has."""
+
+
+@dataclass(frozen=True, slots=True)
+class SupernetJob:
+    """A supernet to train.
+
+    Attributes:
+        space: Which architectures it holds.
+        networks: Everything about them but their branches; classes as in the data set, any input size.
+        dataset: What it learns from.
+        training: How.
+        folder: Where its checkpoint lies.
+    """
+
+    space: SearchSpace
+    networks: ArchitectureDefaults
+    dataset: Dataset
+    training: TrainingSettings
+    folder: Path
+
+    @property
+    def settings(self) -> ArchitectureDefaults:
+        """The settings of its networks, without what it does not depend on."""
+        classes = len(self.dataset.classes)
+        return dataclasses.replace(self.networks, classes=classes, **ANY_SIZE)  # type: ignore[arg-type]
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What its checkpoint belongs to."""
+        return {
+            "kind": "supernet",
+            "space": msgspec.to_builtins(self.space),
+            "networks": asdict(self.settings),
+            "training": asdict(self.training),
+            "dataset": self.dataset.digest,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedSupernet:
+    """A supernet that was trained to the end.
+
+    Attributes:
+        supernet: The parameters.
+        training: How they were trained.
+        dataset: Digest of the data set that they learned from.
+        sha256: Of all parameters.
+    """
+
+    supernet: Supernet
+    training: TrainingSettings
+    dataset: str
+    sha256: str
+
+
+def train_supernet(job: SupernetJob, *, rank: Rank, progress: TrainingProgress) -> None:
+    """Train, from wherever the folder's checkpoint stands; a finished one is left as it is.
+
+    Args:
+        job: What to train.
+        rank: Which process this is of those that train together, and on which device.
+        progress: Told how it goes on.
+
+    Raises:
+        CheckpointMismatch: The folder holds a checkpoint of something else.
+        TrainingDiverged: A loss is not finite.
+    """
+    training, dataset = job.training, job.dataset
+    supernet = Supernet(job.space, job.settings, training.seed).to(rank.device)
+    weights = None
+    if training.class_weights:
+        weights = torch.from_numpy(class_weights(dataset.training, len(dataset.classes))).to(rank.device)
+    Trainer(
+        Trained(supernet, job.identity, job.folder, leads=rank.leads),
+        _passes(job, rank.wrapped(supernet), weights),
+        TrainingBatches(
+            dataset.training,
+            (training.height, training.width),
+            batch_size=training.batch_size,
+            seed=training.seed,
+            workers=rank.loaders,
+            rank=rank.number,
+            world=rank.world,
+        ),
+        training,
+        device=rank.device,
+        progress=progress,
+    ).run()
+
+
+def load_supernet(folder: Path, device: str | torch.device = "cpu") -> TrainedSupernet:
+    """A supernet that was trained to the end.
+
+    Raises:
+        CheckpointMismatch: There is none in the folder, or its training is not finished.
+    """
+    found = load_checkpoint(folder)
+    if found is None:
+        raise CheckpointMismatch(
+            f"there is no supernet in {folder}; train one with 'hyctas search --supernet {folder}'"
+        )
+    identity, state = found
+    if identity.get("kind") != "supernet":
+        raise CheckpointMismatch(f"{folder} holds a {identity.get('kind')}, not a supernet")
+    training = msgspec.convert(identity["training"], TrainingSettings)
+    if state["step"] < training.steps:
+        raise CheckpointMismatch(f"the supernet in {folder} is trained for {state['step']} of {training.steps} steps")
+    space = msgspec.convert(identity["space"], SearchSpace)
+    supernet = Supernet(space, msgspec.convert(identity["networks"], ArchitectureDefaults), training.seed)
+    supernet.load_state_dict(state["parameters"])
+    return TrainedSupernet(supernet.to(device), training, identity["dataset"], parameters_sha256(state["parameters"]))
+
+
+def parameters_sha256(parameters: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names and values of all parameters, as 64 hex digits."""
+    digest = hashlib.sha256()
+    for name in sorted(parameters):
+        digest.update(name.encode())
+        digest.update(parameters[name].contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+def _passes(job: SupernetJob, module: nn.Module, weights: Tensor | None) -> Passes:
+    run: Run = module
+    draws = Draws(job.space, job.settings, job.training)
+    single = SinglePath(run, draws, job.training, weights)
+    if job.training.passes == "single":
+        return single
+    return Sandwich(single, run, draws, extremes(job.space, job.settings, job.training))
