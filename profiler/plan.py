@@ -64,15 +64,21 @@ def plan_parts(parts: Iterable[Part]) -> tuple[PlannedWorkload, ...]:
         PlannedWorkload(Workload(lower_part(part)), part, lower_part(part, copies=CHAIN) if part.can_chain else None)
         for part in parts
     )
-    return _distinct(planned)
+    return distinct(planned)
 
 
 def plan_networks(architectures: Iterable[Architecture]) -> tuple[PlannedWorkload, ...]:
     """The given networks, equal work once."""
-    return _distinct(PlannedWorkload(Workload(lower(network)), network) for network in architectures)
+    return distinct(map(planned_network, architectures))
 
 
-def _distinct(planned: Iterable[PlannedWorkload]) -> tuple[PlannedWorkload, ...]:
+def planned_network(network: Architecture) -> PlannedWorkload:
+    """A network, lowered."""
+    return PlannedWorkload(Workload(lower(network)), network)
+
+
+def distinct(planned: Iterable[PlannedWorkload]) -> tuple[PlannedWorkload, ...]:
+    """The first of all those that are equal work."""
     by_key: dict[str, PlannedWorkload] = {}
     for item in planned:
         by_key.setdefault(item.key, item)

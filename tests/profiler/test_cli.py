@@ -13,12 +13,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
+from db.records import ArchitectureRecord
 from db.repository import Repository
 from hyctas.__main__ import app
+from hyctas.architecture import ArchitectureDefaults
+from hyctas.architecture_json import read_architecture, to_json
 from hyctas.measurement import Calibration
+from hyctas.sampling import sample_structured
+from hyctas.space import SearchSpace
 from hyctas.target import Target
 from profiler.device import device_facts
 from profiler.reference import reference_id
@@ -37,8 +43,8 @@ def url(tmp_path: Path, target: Target, calibration: Calibration, monkeypatch: p
     return url
 
 
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(app, arguments)
+def run(*arguments: str, stdin: str | None = None) -> Result:
+    return CliRunner().invoke(app, arguments, input=stdin)
 
 
 def document(result: Result) -> dict[str, Any]:
@@ -90,6 +96,84 @@ def test_operators_are_measured_within_a_budget(url: str, target: Target) -> Non
     assert operators and all(workload.kind == "operator" for workload, _ in operators)
     assert all(workload.description["kind"] == workload.operator for workload, _ in operators)
     assert marginal
+
+
+@pytest.fixture
+def networks() -> list[dict[str, Any]]:
+    """Version-1 JSON of three small networks."""
+    settings = ArchitectureDefaults(height=64, width=128, base_channels=4)
+    drawn = sample_structured(SearchSpace(depth=6), np.random.default_rng(3), 3, settings)
+    return [to_json(network) for network in drawn]
+
+
+def key_of(network: dict[str, Any]) -> str:
+    return read_architecture(network).key
+
+
+def of_width(network: dict[str, Any], base_channels: int, width: int) -> dict[str, Any]:
+    """The same network with so many channels everywhere; half the width of twice the channels is equal work."""
+    cells = [[cell | {"width": width} if "width" in cell else cell for cell in b["cells"]] for b in network["branches"]]
+    widths = {"base_channels": base_channels, "stem_width": width, "head_width": width}
+    return network | widths | {"branches": [{"cells": of_branch} for of_branch in cells]}
+
+
+def named(url: str, *options: str) -> tuple[str, ...]:
+    return ("profile", "networks", *options, "--repeats", "0", "--db", url, "--json")
+
+
+def test_networks_of_files_are_measured_and_no_others(
+    url: str, target: Target, tmp_path: Path, networks: list[dict[str, Any]]
+) -> None:
+    (tmp_path / "two.json").write_text(json.dumps(networks[:2]))
+    (tmp_path / "lines.json").write_text("\n".join(map(json.dumps, networks[1:])))
+    files = ("--from", str(tmp_path / "two.json"), "--from", str(tmp_path / "lines.json"))
+    found = document(run(*named(url, *files, "--chosen")))
+    assert (found["kind"], found["planned"]) == ("chosen", 3)
+    assert set(found["networks"]) == {key_of(network) for network in networks}
+    assert set(found["networks"].values()) <= {"ok", "unstable"}
+    with Repository.open(url) as repository:
+        (record,) = repository.runs(target)
+        latencies = repository.architecture_latencies(target, status=None)
+    assert (record.kind, record.arguments["architectures"]) == ("chosen", list(found["networks"]))
+    assert {key: row.status for key, row in latencies.items()} == found["networks"]
+    again = document(run(*named(url, *files)))
+    assert (again["kind"], again["planned"], again["remaining"]) == ("networks", 3, 0)
+    assert again["already_measured"] == sum(status == "ok" for status in found["networks"].values())
+
+
+def test_networks_of_equal_work_are_measured_once_and_all_found(
+    url: str, target: Target, networks: list[dict[str, Any]]
+) -> None:
+    alike = [of_width(networks[0], base_channels, width) for base_channels, width in ((4, 12), (8, 6))]
+    keys = [key_of(network) for network in alike]
+    assert keys[0] != keys[1]
+    with Repository.open(url) as repository:
+        repository.add_architectures([ArchitectureRecord(keys[1], None, alike[1])])
+    found = document(run(*named(url, "--from", "-"), stdin=json.dumps(alike)))
+    assert found["planned"] == 1
+    assert found["networks"][keys[0]] == found["networks"][keys[1]] in ("ok", "unstable")
+    with Repository.open(url) as repository:
+        rows = repository.architecture_latencies(target, keys, status=None)
+    assert rows[keys[0]].id == rows[keys[1]].id
+
+
+def test_networks_from_files_are_no_sample(url: str, tmp_path: Path, networks: list[dict[str, Any]]) -> None:
+    (tmp_path / "one.json").write_text(json.dumps(networks[0]))
+    given = ("--from", str(tmp_path / "one.json"))
+    for options, reason in [
+        ((*given, "--count", "3"), "give either --from, or"),
+        ((*given, "--depth", "8"), "give either --from, or"),
+        (("--chosen",), "--chosen is about the"),
+    ]:
+        result = run(*named(url, *options))
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert reason in result.stderr
+    (tmp_path / "one.json").write_text("[{}]")
+    refused = run(*named(url, *given))
+    assert refused.exit_code == 1
+    assert "one.json: $[0]" in refused.stderr
+    with Repository.open(url) as repository:
+        assert repository.runs() == ()
 
 
 def test_words_without_json(url: str) -> None:

@@ -19,7 +19,8 @@ from hyctas.measurement import Protocol
 from hyctas.space import SearchSpace
 from hyctas.target import parse_target
 from profiler.blocks import BlockSettings
-from profiler.cli import ConsoleProgress, RepositoryStore
+from profiler.cli.progress import ConsoleProgress
+from profiler.cli.store import RepositoryStore
 from profiler.plan import plan_operators
 from profiler.profile import ProfileSettings, run_plan
 from profiler.summary import summary_json

@@ -1,0 +1,139 @@
+"""The commands and their options."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+import numpy as np
+import typer
+
+from db.engine import DEFAULT_URL
+from db.records import CHOSEN
+from hyctas.architecture import ArchitectureDefaults
+from hyctas.architecture_files import read_architectures
+from hyctas.architecture_options import with_settings
+from hyctas.sampling import sample_structured
+from hyctas.space import SearchSpace
+from profiler.cli.measuring import Options, Work, local_device, measure
+from profiler.plan import distinct, plan_networks, plan_operators, planned_network
+from profiler.probe import probe_targets
+
+NETWORKS: Final = "networks"
+"""Kind of a run whose networks nothing chose for their predictions."""
+DEFAULT_COUNT: Final = 200
+DEFAULT_DEPTH: Final = 16
+
+Db = Annotated[str, typer.Option("--db", help="Database URL.")]
+TargetName = Annotated[str, typer.Option("--target", help="What to measure; the device may be left out.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Budget = Annotated[float | None, typer.Option(min=1.0, help="Seconds of measuring after which nothing new is begun.")]
+Seed = Annotated[int, typer.Option(min=0, help="Equal seeds measure the same workloads.")]
+Depth = Annotated[int, typer.Option(min=1, help="Most cells of a branch.")]
+Repeats = Annotated[int | None, typer.Option(min=0, help="Workloads measured again for the noise floor.")]
+Recalibrate = Annotated[bool, typer.Option("--recalibrate", help="Measure the reference latencies anew first.")]
+Files = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--from",
+        metavar="FILE|-",
+        help="Measure exactly the networks of this file: architecture JSON, an array of it, or one on each line; "
+        "- reads stdin. May be repeated.",
+    ),
+]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try again what failed in an earlier run.")]
+
+profile: Final = typer.Typer(no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this package's commands to `app`."""
+    app.command("targets")(targets)
+    app.add_typer(profile, name="profile", help="Measure operators or whole networks on this machine.")
+
+
+def targets(as_json: Json = False) -> None:
+    """List what this machine can measure, and for each runtime that it cannot, why and what to install."""
+    probed = probe_targets(local_device())
+    if as_json:
+        rows = [{"target": p.target.name, "available": p.reason is None, "reason": p.reason} for p in probed]
+        typer.echo(json.dumps({"targets": rows}))
+        return
+    for p in probed:
+        typer.echo(p.target.name if p.reason is None else f"{p.target.name}: not available: {p.reason}")
+
+
+@profile.command()
+@with_settings
+def operators(
+    settings: ArchitectureDefaults,
+    target: TargetName = "onnxruntime-fp32-t1",
+    budget_s: Budget = None,
+    seed: Seed = 0,
+    depth: Depth = DEFAULT_DEPTH,
+    repeats: Repeats = None,
+    recalibrate: Recalibrate = False,
+    retry_failed: RetryFailed = False,
+    db: Db = DEFAULT_URL,
+    as_json: Json = False,
+) -> None:
+    """Measure every distinct operator of a space at one input size, alone and inside a chain."""
+    plan = plan_operators(SearchSpace(depth=depth), settings)
+    options = Options(seed, budget_s, repeats, recalibrate, retry_failed)
+    arguments = {**_arguments(settings, options), "depth": depth}
+    measure(Work("operators", plan, arguments, options), target, db, as_json=as_json)
+
+
+@profile.command()
+@with_settings
+def networks(
+    settings: ArchitectureDefaults,
+    files: Files = None,
+    chosen: Annotated[
+        bool, typer.Option("--chosen", help="A search chose the networks of --from: they never calibrate predictions.")
+    ] = False,
+    count: Annotated[int | None, typer.Option(min=1, help=f"Networks to sample; {DEFAULT_COUNT} by default.")] = None,
+    target: TargetName = "onnxruntime-fp32-t1",
+    budget_s: Budget = None,
+    seed: Seed = 0,
+    depth: Annotated[
+        int | None, typer.Option(min=1, help=f"Most cells of a branch; {DEFAULT_DEPTH} by default.")
+    ] = None,
+    repeats: Repeats = None,
+    recalibrate: Recalibrate = False,
+    retry_failed: RetryFailed = False,
+    db: Db = DEFAULT_URL,
+    as_json: Json = False,
+) -> None:
+    """Measure whole networks: those of --from, or a sample of prefix trees that covers the space evenly."""
+    if files and (count is not None or depth is not None):
+        raise typer.BadParameter("give either --from, or --count and --depth of a sample")
+    if chosen and not files:
+        raise typer.BadParameter("--chosen is about the networks of --from; a sample is drawn at random")
+    options = Options(seed, budget_s, repeats, recalibrate, retry_failed)
+    if files:
+        work = _named(files, settings, options, kind=CHOSEN if chosen else NETWORKS)
+    else:
+        work = _sampled(count or DEFAULT_COUNT, depth or DEFAULT_DEPTH, settings, options)
+    measure(work, target, db, as_json=as_json)
+
+
+def _named(files: Sequence[str], settings: ArchitectureDefaults, options: Options, *, kind: str) -> Work:
+    """The networks of some files, and no others."""
+    read = (network for name in files for network in read_architectures(name, settings))
+    networks = {network.key: network for network in read}
+    planned = [planned_network(network) for network in networks.values()]
+    arguments = {**_arguments(settings, options), "from": list(files), "architectures": list(networks)}
+    return Work(kind, distinct(planned), arguments, options, named=planned)
+
+
+def _sampled(count: int, depth: int, settings: ArchitectureDefaults, options: Options) -> Work:
+    sample = sample_structured(SearchSpace(depth=depth), np.random.default_rng(options.seed), count, settings)
+    arguments = {**_arguments(settings, options), "depth": depth, "count": count}
+    return Work(NETWORKS, plan_networks(sample), arguments, options)
+
+
+def _arguments(settings: ArchitectureDefaults, options: Options) -> dict[str, Any]:
+    return {"settings": dataclasses.asdict(settings), **dataclasses.asdict(options)}

@@ -1,0 +1,129 @@
+"""What both commands do: calibrate if need be, measure a plan, store and print what came of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import typer
+from rich.console import Console
+
+from db.records import RunStatus
+from db.repository import Repository
+from hyctas.architecture import Architecture
+from hyctas.measurement import Calibration, Protocol, Status
+from hyctas.target import Target, parse_target
+from profiler.calibration import BUSY_MACHINE, DEFAULT_PROCESSES, calibrate
+from profiler.cli.progress import console_progress
+from profiler.cli.store import RepositoryStore
+from profiler.device import device_facts, device_slug
+from profiler.plan import PlannedWorkload
+from profiler.profile import ProfileSettings, run_plan
+from profiler.reference import reference_id
+from profiler.summary import summary_json, summary_text
+
+DEVICE_VARIABLE: Final = "HYCTAS_DEVICE"
+EXIT_INTERRUPTED: Final = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What both commands let one choose about the measuring."""
+
+    seed: int
+    budget_s: float | None
+    repeats: int | None
+    recalibrate: bool
+    retry_failed: bool
+
+    def settings(self, calibration: Calibration, run_id: int) -> ProfileSettings:
+        """How to measure. Each run has an order of its own, so that two at once do not meet all the time."""
+        seed = int(np.random.SeedSequence([self.seed, run_id]).generate_state(1)[0])
+        return ProfileSettings(
+            calibration, seed=seed, budget_s=self.budget_s, repeats=self.repeats, retry_failed=self.retry_failed
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one command is to measure.
+
+    Attributes:
+        kind: Kind of the run.
+        plan: What to measure, equal work once.
+        arguments: What was asked for, as JSON.
+        options: How to measure.
+        named: Networks that were asked for one by one, equal work too: their status is told.
+    """
+
+    kind: str
+    plan: Sequence[PlannedWorkload]
+    arguments: Mapping[str, Any]
+    options: Options
+    named: Sequence[PlannedWorkload] = ()
+
+
+def local_device() -> str:
+    """Slug of this machine: the environment's, or the hardware's."""
+    return os.environ.get(DEVICE_VARIABLE) or device_slug(device_facts())
+
+
+def measure(work: Work, target_name: str, db: str, *, as_json: bool) -> None:
+    """Measure as asked, store every result at once, and print the summary.
+
+    Raises:
+        InvalidTarget: The target cannot be one of this machine.
+        RuntimeUnavailable: Its runtime cannot be opened.
+        Exit: It was interrupted; everything measured by then is stored.
+    """
+    target = parse_target(target_name, device=local_device())
+    console = Console(stderr=True)
+    with Repository.open(db) as repository:
+        repository.mark_interrupted()
+        repository.ensure_target(target, device_facts())
+        calibration = _calibration(repository, target, console, again=work.options.recalibrate)
+        run_id = repository.start_run(work.kind, target, work.arguments)
+        store = RepositoryStore(repository, run_id, calibration)
+        store.add_networks(work.named)
+        with console_progress(console) as progress:
+            summary = run_plan(work.plan, store, work.options.settings(calibration, run_id), progress)
+        status: RunStatus = "interrupted" if summary.interrupted else "finished"
+        repository.finish_run(run_id, summary_json(summary), status=status)
+        networks = {"networks": _status_of(work.named, store)} if work.named else {}
+    document = {"run": run_id, "target": target.name, "kind": work.kind, **summary_json(summary), **networks}
+    text = summary_text(summary, calibration, Protocol().relative_half_width)
+    typer.echo(json.dumps(document) if as_json else f"run {run_id} on {target}: {text}")
+    if summary.interrupted:
+        raise typer.Exit(EXIT_INTERRUPTED)
+
+
+def _status_of(networks: Sequence[PlannedWorkload], store: RepositoryStore) -> dict[str, Status | None]:
+    """By architecture key, how the measurement ended, in this run or an earlier one; None without one."""
+    statuses = store.statuses()
+    return {
+        planned.source.key: statuses.get(planned.key)
+        for planned in networks
+        if isinstance(planned.source, Architecture)
+    }
+
+
+def _calibration(repository: Repository, target: Target, console: Console, *, again: bool) -> Calibration:
+    """The target's calibration; made now where there is none, or where the reference code changed."""
+    latest = repository.latest_calibration(target)
+    if latest is not None and not again and latest.reference_id == reference_id():
+        return latest
+    version = 1 if latest is None else latest.version + 1
+    with console.status(f"calibrating {target} in {DEFAULT_PROCESSES} processes"):
+        calibration = calibrate(target, version=version)
+    repository.add_calibration(calibration)
+    error = calibration.process_error[calibration.normaliser]
+    if error > BUSY_MACHINE:
+        console.print(
+            f"warning: processes differ by {error:.0%} even after normalising: something else runs on this machine; "
+            "stop it and measure again with --recalibrate"
+        )
+    return calibration

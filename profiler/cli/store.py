@@ -1,0 +1,89 @@
+"""Where the commands keep results: the database."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from db.records import ArchitectureRecord, WorkloadRecord
+from db.repository import Repository
+from hyctas.architecture import Architecture
+from hyctas.architecture_json import to_json
+from hyctas.measurement import Calibration, Protocol, Status
+from hyctas.parts import IMAGE_CHANNELS, Part
+from profiler.plan import PlannedWorkload
+from profiler.store import Result
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryStore:
+    """Keeps results in the database: each measurement is one transaction, after that of what it refers to."""
+
+    repository: Repository
+    run_id: int
+    calibration: Calibration
+
+    def statuses(self) -> Mapping[str, Status]:
+        """Status of each workload that is already measured on this target."""
+        return self.repository.measured_status(self.calibration.target, Protocol().version)
+
+    def pairs(self) -> Mapping[str, tuple[float, float]]:
+        """Latencies of each workload that was stable in two processes under one calibration."""
+        found = self.repository.repeats(self.calibration.target, protocol_version=Protocol().version)
+        return {
+            first.workload_key: (first.latency_s, second.latency_s)
+            for first, second in found
+            if first.latency_s is not None and second.latency_s is not None
+        }
+
+    def save(self, result: Result) -> None:
+        """Store the workload, its architecture if it is a network, and the measurement."""
+        self.repository.add_workloads([workload_record(result.planned)])
+        if isinstance(result.planned.source, Architecture):
+            self.repository.add_architectures([_architecture_record(result.planned)])
+        self.repository.add_measurement(
+            self.run_id,
+            result.measurement,
+            calibration=self.calibration,
+            purpose="repeat" if result.repeat else "primary",
+            marginal_s=result.marginal_s,
+        )
+
+    def add_networks(self, networks: Sequence[PlannedWorkload]) -> None:
+        """Store networks before they are measured, so that each is found by its architecture.
+
+        A plan holds equal work once, and what is measured already is not saved again: neither would tell which
+        architectures it stands for.
+        """
+        self.repository.add_workloads(map(workload_record, networks))
+        self.repository.add_architectures(map(_architecture_record, networks))
+
+
+def workload_record(planned: PlannedWorkload) -> WorkloadRecord:
+    """What the database keeps of a workload."""
+    source = planned.source
+    if isinstance(source, Part):
+        kind, operator, description = "operator", source.kind, dataclasses.asdict(source)
+        size: dict[str, Any] = {"height": source.height, "width": source.width}
+        size |= {"c_in": sum(source.in_channels), "c_out": source.out_channels, "stride": source.stride}
+    else:
+        kind, operator, description = "network", "network", {"architecture": source.key}
+        size = {"height": source.input.height, "width": source.input.width}
+        size |= {"c_in": IMAGE_CHANNELS, "c_out": source.classes, "stride": None}
+    return WorkloadRecord(
+        key=planned.key,
+        kind=kind,  # type: ignore[arg-type]
+        operator=operator,
+        description=description,
+        **size,
+        **dataclasses.asdict(planned.costs),
+    )
+
+
+def _architecture_record(planned: PlannedWorkload) -> ArchitectureRecord:
+    source = planned.source
+    if isinstance(source, Part):
+        raise TypeError(f"{source} is an operator, not a network")
+    return ArchitectureRecord(source.key, planned.key, to_json(source))
