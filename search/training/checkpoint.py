@@ -60,6 +60,6 @@ def _check(path: Path, kept: Mapping[str, Any], expected: Mapping[str, Any]) -> 
     for name in sorted({*kept, *expected}):
         if kept.get(name) != expected.get(name):
             raise CheckpointMismatch(
-                f"{path} belongs to another training: {name} is {kept.get(name)!r} there and {expected.get(name)!r} here; "
-                "give another folder, or the former options"
+                f"{path} belongs to another training: {name} is {kept.get(name)!r} there and {expected.get(name)!r} "
+                "here; give another folder, or the former options"
             )

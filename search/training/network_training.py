@@ -101,8 +101,8 @@ def train_network(
     if training.class_weights:
         weights = torch.from_numpy(class_weights(dataset.training, len(dataset.classes))).to(rank.device)
     batches = TrainingBatches(
-        dataset.training,
-        (training.height, training.width),
+        split=dataset.training,
+        size=(training.height, training.width),
         batch_size=training.batch_size,
         seed=training.seed,
         workers=rank.loaders,

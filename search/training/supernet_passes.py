@@ -102,7 +102,7 @@ class Sandwich:
 def extremes(
     space: SearchSpace, networks: ArchitectureDefaults, training: TrainingSettings
 ) -> tuple[Architecture, Architecture]:
-    """The network with the most multiply-accumulates among all-wide deep ones of one operator, and the one with fewest."""
+    """The costliest of the wide deep networks that repeat one operator, and the cheapest of the narrow short ones."""
     found = [
         networks.architecture(branches)
         for op in space.operators

@@ -104,8 +104,8 @@ def train_supernet(job: SupernetJob, *, rank: Rank, progress: TrainingProgress) 
         Trained(supernet, job.identity, job.folder, leads=rank.leads),
         _passes(job, rank.wrapped(supernet), weights),
         TrainingBatches(
-            dataset.training,
-            (training.height, training.width),
+            split=dataset.training,
+            size=(training.height, training.width),
             batch_size=training.batch_size,
             seed=training.seed,
             workers=rank.loaders,

@@ -154,8 +154,8 @@ class Trainer:
         path = self._trained.folder / DIVERGED
         write_atomically(path, json.dumps(to_json(architecture), indent=2).encode())
         raise TrainingDiverged(
-            f"the loss of step {step} is {loss}, of the network {architecture.key[:12]} ({path}); the checkpoint before it "
-            f"is kept. Lower the learning rate ({self._settings.learning_rate:g}) or clip gradients"
+            f"the loss of step {step} is {loss}, of the network {architecture.key[:12]} ({path}); the checkpoint "
+            f"before it is kept. Lower the learning rate ({self._settings.learning_rate:g}) or clip gradients"
         )
 
     def _resume(self) -> int:
@@ -203,7 +203,8 @@ def optimiser_of(module: nn.Module, settings: TrainingSettings) -> torch.optim.O
 def learning_rate(step: int, settings: TrainingSettings) -> float:
     """Linear warm-up, then polynomial decay with power 0.9 to nothing."""
     rising = min(1.0, (step + 1) / max(1, settings.warmup_steps))
-    return settings.learning_rate * rising * (1.0 - step / settings.steps) ** POWER
+    falling: float = (1.0 - step / settings.steps) ** POWER
+    return settings.learning_rate * rising * falling
 
 
 def _precision(settings: TrainingSettings, device: torch.device) -> torch.dtype:

@@ -1,0 +1,1 @@
+"""How good a network is: batch norms recalibrated, mIoU over validation images."""
