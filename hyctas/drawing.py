@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Final
 
 from hyctas.architecture import Architecture
 from hyctas.canvas import Canvas
-from hyctas.cell import Branch, Cell, Operator
-from hyctas.sharing import built_from
+from hyctas.cell import Cell, Operator
+from hyctas.tracks import Lane, Track, lanes, tracks
 
 LETTERS: Final[Mapping[Operator, str]] = {
     "skip": "s",
@@ -36,56 +35,15 @@ def draw(architecture: Architecture) -> str:
     Returns:
         Lines of Unicode text without colour: title, layer numbers, trellis, legend.
     """
-    lanes = _lanes(architecture)
+    ordered = lanes(architecture)
     canvas = Canvas()
-    for row, (scale, _) in enumerate(lanes):
-        if row == 0 or lanes[row - 1][0] != scale:
+    for row, (scale, _) in enumerate(ordered):
+        if row == 0 or ordered[row - 1].scale != scale:
             canvas.text(0, row, f"1/{8 << scale}")
-    rows = {lane: row for row, lane in enumerate(lanes)}
-    for track in _tracks(architecture):
+    rows = {lane: row for row, lane in enumerate(ordered)}
+    for track in tracks(architecture):
         _draw_track(canvas, track, rows)
     return "\n".join((_title(architecture), "", _numbers(architecture), *canvas.lines(), "", _legend(architecture)))
-
-
-@dataclass(frozen=True, slots=True)
-class _Track:
-    """The cells that one branch builds itself.
-
-    Attributes:
-        index: The branch's position, as in the JSON.
-        branch: The branch.
-        start: Its first own layer.
-        origin: The lane (scale, branch) that its first own cell is fed from.
-    """
-
-    index: int
-    branch: Branch
-    start: int
-    origin: tuple[int, int]
-
-
-def _tracks(architecture: Architecture) -> Iterator[_Track]:
-    for index, (branch, shared) in enumerate(zip(architecture.branches, built_from(architecture), strict=True)):
-        start = shared.length
-        if not start:
-            yield _Track(index, branch, 0, (0, 0))
-            continue
-        feeding = start - 1
-        yield _Track(index, branch, start, (branch.scales[feeding], _builder_of(architecture, index, feeding)))
-
-
-def _builder_of(architecture: Architecture, index: int, layer: int) -> int:
-    """Return the branch in whose lane the cell of branch `index` at `layer` is drawn."""
-    shared = built_from(architecture)
-    while layer < shared[index].length:
-        index = shared[index].owner
-    return index
-
-
-def _lanes(architecture: Architecture) -> list[tuple[int, int]]:
-    """List the lanes from top to bottom, as scale and branch."""
-    own = {(scale, track.index) for track in _tracks(architecture) for scale in track.branch.scales[track.start :]}
-    return sorted(own)
 
 
 def _column(layer: int) -> int:
@@ -93,10 +51,10 @@ def _column(layer: int) -> int:
     return _LEFT + 1 + layer * _PITCH
 
 
-def _draw_track(canvas: Canvas, track: _Track, rows: Mapping[tuple[int, int], int]) -> None:
+def _draw_track(canvas: Canvas, track: Track, rows: Mapping[Lane, int]) -> None:
     row = rows[track.origin]
     for layer in range(track.start, len(track.branch.cells)):
-        target = rows[track.branch.scales[layer], track.index]
+        target = rows[Lane(track.branch.scales[layer], track.index)]
         connector = _column(layer) - 1
         canvas.vertical(connector, row, target)
         canvas.horizontal(connector, connector + _PITCH, target)
