@@ -1,183 +1,184 @@
-"""Batches: random crops to train on, whole images to score on."""
+"""Batches of images: endless augmented ones to train on, fixed ones to score and to recalibrate on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import Final
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
-from hyctas.errors import DatasetError, InvalidInput
-from search.augmentation import Augmentation, Size, augmented, fitted, normalised
-from search.datasets.dataset import Image, Labels, Split
+from hyctas.errors import InvalidInput
+from search.augmentation import Augmentation, augmented
+from search.datasets.dataset import Split
+from search.loading import loaded
+from search.resampling import Size, View, check_size, whole
 
 DEFAULT_AUGMENTATION: Final = Augmentation()
-SIDE_MULTIPLE: Final = 32
+KEPT_BYTES: Final = 256 << 20
+"""Memory in which evaluation batches are kept between passes; larger sets are prepared in every pass."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Images with their labels.
+    """Images and labels of one size.
 
     Attributes:
-        images: Normalised, float32, (batch, 3, height, width).
-        labels: Class ids or ``IGNORE``, int64, (batch, height, width).
+        images: Normalised colours, float32, (N, 3, h, w).
+        labels: Class ids or `IGNORE`, int64, (N, h, w).
     """
 
     images: Tensor
     labels: Tensor
 
+    def __len__(self) -> int:
+        """Images in the batch."""
+        return len(self.images)
 
-@dataclass(frozen=True)
+    def to(self, device: torch.device | str) -> Batch:
+        """The batch on `device`."""
+        return Batch(self.images.to(device, non_blocking=True), self.labels.to(device, non_blocking=True))
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingBatches:
-    """Random crops without end; what a batch holds depends on seed, number and rank alone.
+    """Batches for training, each epoch in another order.
 
-    Attributes:
+    What a step holds depends on its number, the seed and the rank alone, so resuming needs no state. All ranks
+    together take the images that one process with a batch `world` times as large would.
+
+    Args:
         split: Where images come from.
-        size: Height and width, multiples of 32.
-        batch_size: Images in a batch.
-        seed: Draws images and crops.
-        augmentation: How much crops vary.
-        workers: Processes that prepare batches ahead; 0 prepares them when they are asked for.
-        rank: Which process this is of those that train together.
-        world: How many those are; they get different images.
+        size: Height and width of the crops, multiples of 32.
+        batch_size: Images a step, of each rank.
+        seed: Source of all randomness, not negative.
+        augmentation: How images are changed.
+        workers: Processes that prepare batches ahead; 0 prepares them where they are used.
+        rank: Which of `world` training processes this is.
+        world: How many there are.
 
     Raises:
-        InvalidInput: A side is no multiple of 32, or a batch is empty.
-        DatasetError: The split is empty.
+        InvalidInput: A value is out of range.
     """
 
     split: Split
     size: Size
-    batch_size: int = field(kw_only=True)
-    seed: int = field(kw_only=True)
-    augmentation: Augmentation = field(default=DEFAULT_AUGMENTATION, kw_only=True)
-    workers: int = field(default=0, kw_only=True)
-    rank: int = field(default=0, kw_only=True)
-    world: int = field(default=1, kw_only=True)
+    _: KW_ONLY
+    batch_size: int
+    seed: int
+    augmentation: Augmentation = DEFAULT_AUGMENTATION
+    workers: int = 0
+    rank: int = 0
+    world: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse sizes that networks cannot take."""
-        _check(self.split, self.size, self.batch_size)
+        """Refuse what makes no batch."""
+        check_size(self.size)
+        _check_at_least("batch_size", self.batch_size, 1)
+        _check_at_least("seed", self.seed, 0)
+        _check_at_least("workers", self.workers, 0)
+        _check_at_least("the number of training images", len(self.split), 1)
+        if not 0 <= self.rank < self.world:
+            raise InvalidInput("rank", self.rank, f"0 to {self.world - 1}, one of {self.world} processes")
 
-    def starting_at(self, number: int) -> Iterator[Batch]:
-        """All batches from the `number`-th on."""
-        if not self.workers:
-            return map(self.batch, _numbers(number))
-        return iter(DataLoader(_Numbered(self), None, sampler=_From(number), num_workers=self.workers))
+    def starting_at(self, step: int) -> Iterator[Batch]:
+        """The batches of steps `step`, `step` + 1, and so on without end.
 
-    def batch(self, number: int) -> Batch:
-        """The `number`-th batch of this rank."""
-        crops = [self._crop(number * self.batch_size + place) for place in range(self.batch_size)]
-        return _batch(crops)
+        Raises:
+            DatasetError: An image or a mask cannot be used.
+        """
+        return loaded(self.step, start=step, workers=self.workers, split=self.split)
 
-    def _crop(self, number: int) -> tuple[Image, Labels]:
-        """The crop with a number: each epoch goes through all images in an order of its own."""
-        epoch, place = divmod(number * self.world + self.rank, len(self.split))
+    def step(self, step: int) -> Batch:
+        """The batch of one step."""
+        first = (step * self.world + self.rank) * self.batch_size
+        return _stacked([self._view(draw) for draw in range(first, first + self.batch_size)])
+
+    def _view(self, draw: int) -> View:
+        """The image of the `draw`-th draw since the start, changed at random."""
+        epoch, place = divmod(draw, len(self.split))
         order = np.random.default_rng([self.seed, 0, epoch]).permutation(len(self.split))
-        rng = np.random.default_rng([self.seed, 1, epoch, place])
+        rng = np.random.default_rng([self.seed, 1, draw])
         return augmented(self.split[int(order[place])], self.size, self.augmentation, rng)
 
 
-@dataclass(frozen=True)
-class EvaluationBatches:
-    """Whole images in the order of the split, fitted into one size; the last batch may be smaller.
+class EvaluationBatches(Sequence[Batch]):
+    """Unchanged images in a fixed order, scaled to fit, their aspect kept.
 
-    Attributes:
+    Args:
         split: Where images come from.
-        size: Height and width, multiples of 32.
-        batch_size: Images in a batch.
-        limit: At most so many images, spread evenly over the split; None takes all.
+        size: Height and width, multiples of 32; the rest of the canvas has the mean colour and `IGNORE`.
+        batch_size: Images a batch; the last holds what is left.
+        limit: At most this many images, spread evenly over the split; all unless given.
 
     Raises:
-        InvalidInput: A side is no multiple of 32, or a number is not positive.
-        DatasetError: The split is empty.
+        InvalidInput: A value is out of range.
     """
 
-    split: Split
-    size: Size
-    batch_size: int = field(default=8, kw_only=True)
-    limit: int | None = field(default=None, kw_only=True)
-
-    def __post_init__(self) -> None:
-        """Refuse sizes that networks cannot take."""
-        _check(self.split, self.size, self.batch_size)
-        if self.limit is not None and self.limit < 1:
-            raise InvalidInput("limit", self.limit, "at least 1 image, or none for all")
-
-    @property
-    def indices(self) -> list[int]:
-        """The images that are taken."""
-        return spread(len(self.split), self.limit)
+    def __init__(self, split: Split, size: Size, *, batch_size: int, limit: int | None = None) -> None:
+        check_size(size)
+        _check_at_least("batch_size", batch_size, 1)
+        _check_at_least("the number of images", len(split), 1)
+        if limit is not None:
+            _check_at_least("limit", limit, 1)
+        self.split, self.size, self.batch_size = split, size, batch_size
+        self.indices = spread(len(split), len(split) if limit is None else min(limit, len(split)))
+        self._kept: dict[int, Batch] = {}
 
     def __len__(self) -> int:
-        """How many batches there are."""
+        """Number of batches."""
         return -(-len(self.indices) // self.batch_size)
 
-    def __iter__(self) -> Iterator[Batch]:
-        """All batches, in order."""
-        indices = self.indices
-        for start in range(0, len(indices), self.batch_size):
-            yield _batch([fitted(self.split[index], self.size) for index in indices[start : start + self.batch_size]])
+    def __getitem__(self, number: int) -> Batch:  # type: ignore[override]
+        """The batch `number`, which must not be written to."""
+        if not 0 <= number < len(self):
+            raise IndexError(number)
+        if number in self._kept:
+            return self._kept[number]
+        first = number * self.batch_size
+        batch = unchanged(self.split, self.indices[first : first + self.batch_size], self.size)
+        if self._size_bytes <= KEPT_BYTES:
+            self._kept[number] = batch
+        return batch
+
+    @property
+    def _size_bytes(self) -> int:
+        item_bytes = 3 * 4 + 8
+        return len(self.indices) * self.size[0] * self.size[1] * item_bytes
 
 
-def fixed_batches(split: Split, size: Size, *, batch_size: int, count: int) -> tuple[Batch, ...]:
-    """Full batches of whole images spread evenly over a split; they repeat where the split has too few."""
-    _check(split, size, batch_size)
-    wanted = batch_size * count
-    places = np.linspace(0, len(split), wanted, endpoint=False).astype(int)
-    images = [fitted(split[int(index)], size) for index in places.reshape(batch_size, count).T.ravel()]
-    return tuple(_batch(images[start : start + batch_size]) for start in range(0, wanted, batch_size))
+def fixed_batches(split: Split, size: Size, batch_size: int, count: int) -> tuple[Batch, ...]:
+    """Unchanged images for the statistics of batch norms, spread evenly over `split` and within each batch.
+
+    Raises:
+        InvalidInput: `batch_size` is 1: a batch norm at one pixel has no variance then.
+    """
+    check_size(size)
+    _check_at_least("batch_size", batch_size, 2)
+    _check_at_least("count", count, 1)
+    _check_at_least("the number of images", len(split), 1)
+    indices = spread(len(split), batch_size * count)
+    return tuple(unchanged(split, indices[number::count], size) for number in range(count))
 
 
-def spread(length: int, limit: int | None) -> list[int]:
-    """At most `limit` of ``range(length)``, spread evenly."""
-    if limit is None or limit >= length:
-        return list(range(length))
-    return [int(index) for index in np.linspace(0, length, limit, endpoint=False)]
+def unchanged(split: Split, indices: Sequence[int], size: Size) -> Batch:
+    """The images at `indices`, scaled to fit."""
+    return _stacked([whole(split[index], size) for index in indices])
 
 
-def _check(split: Split, size: Size, batch_size: int) -> None:
-    for name, side in zip(("height", "width"), size, strict=True):
-        if side < SIDE_MULTIPLE or side % SIDE_MULTIPLE:
-            raise InvalidInput(name, side, f"a multiple of {SIDE_MULTIPLE}")
-    if batch_size < 1:
-        raise InvalidInput("batch_size", batch_size, "at least 1")
-    if not len(split):
-        raise DatasetError(f"the {split.name} split holds no image")
+def spread(length: int, count: int) -> list[int]:
+    """`count` indices below `length`, evenly spaced; some repeat where `count` is larger."""
+    return [(2 * place + 1) * length // (2 * count) for place in range(count)]
 
 
-def _batch(crops: list[tuple[Image, Labels]]) -> Batch:
-    images = np.stack([normalised(image) for image, _ in crops])
-    labels = np.stack([labels for _, labels in crops]).astype(np.int64)
-    return Batch(torch.from_numpy(images), torch.from_numpy(labels))
+def _stacked(views: Sequence[View]) -> Batch:
+    images = torch.from_numpy(np.stack([view.image for view in views]))
+    labels = torch.from_numpy(np.stack([view.labels for view in views]).astype(np.int64))
+    return Batch(images, labels)
 
 
-def _numbers(first: int) -> Iterator[int]:
-    while True:
-        yield first
-        first += 1
-
-
-@dataclass(frozen=True)
-class _From:
-    """The sampler of batch numbers."""
-
-    first: int
-
-    def __iter__(self) -> Iterator[int]:
-        return _numbers(self.first)
-
-
-class _Numbered(Dataset[Batch]):  # type: ignore[misc]
-    """Batches by number, for the loader's processes."""
-
-    def __init__(self, batches: TrainingBatches) -> None:
-        self._batches = batches
-
-    def __getitem__(self, number: int) -> Batch:
-        return self._batches.batch(number)
+def _check_at_least(name: str, value: int, smallest: int) -> None:
+    if value < smallest:
+        raise InvalidInput(name, value, f"at least {smallest}")

@@ -38,7 +38,7 @@ class Confusion:
         truth, guess = truth[known].astype(np.int64), guess[known].astype(np.int64)
         classes = len(self.counts)
         for name, ids in (("label", truth), ("predicted class", guess)):
-            if ids.size and not (0 <= ids.min() and ids.max() < classes):
+            if ids.size and not (ids.min() >= 0 and ids.max() < classes):
                 wrong = ids[(ids < 0) | (ids >= classes)][0]
                 raise DatasetError(f"{name} {wrong} is not one of the {classes} classes, nor {IGNORE} (ignore)")
         pairs = np.bincount(classes * truth + guess, minlength=classes * classes)
@@ -49,7 +49,8 @@ class Confusion:
         """Intersection over union of each class, (classes,); NaN where it is neither labelled nor predicted."""
         hit = np.diag(self.counts).astype(np.float64)
         union = self.counts.sum(0) + self.counts.sum(1) - hit
-        return np.divide(hit, union, out=np.full_like(hit, np.nan), where=union > 0)
+        iou: npt.NDArray[np.float64] = np.divide(hit, union, out=np.full_like(hit, np.nan), where=union > 0)
+        return iou
 
     @property
     def miou(self) -> float:

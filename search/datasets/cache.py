@@ -36,6 +36,7 @@ class CachedSplit:
         return len(self._kept)
 
     def __len__(self) -> int:
+        """Samples in the split."""
         return len(self.split)
 
     def __getitem__(self, index: int) -> Sample:
@@ -49,4 +50,5 @@ class CachedSplit:
         return sample
 
     def __reduce__(self) -> tuple[type[CachedSplit], tuple[Split, int]]:
+        """Pickled without what is kept."""
         return CachedSplit, (self.split, self.budget_bytes)

@@ -52,7 +52,9 @@ class Split(Protocol):
         """``training`` or ``validation``."""
         ...
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        """Number of samples."""
+        ...
 
     def __getitem__(self, index: int) -> Sample:
         """The sample at `index`.

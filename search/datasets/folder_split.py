@@ -54,6 +54,7 @@ class FolderSplit:
     pairs: tuple[ImagePair, ...]
 
     def __len__(self) -> int:
+        """Number of pairs."""
         return len(self.pairs)
 
     def __getitem__(self, index: int) -> Sample:
