@@ -97,19 +97,23 @@ def repeated_splits(
 ) -> Mapping[str, Spread]:
     """Train on a random half and score on the other, `splits` times; the error bars of :func:`evaluate`.
 
+    Networks that may not calibrate are no random sample: they are always learned from, and never scored on.
+
     Returns:
         By figure: every score, ``coverage`` and ``mean_width``.
 
     Raises:
         InsufficientData: A half is too small to train on.
     """
+    drawn = [sample for sample in networks if sample.calibrates]
+    chosen = [sample for sample in networks if not sample.calibrates]
     rng = np.random.default_rng(seed)
     figures: list[Mapping[str, float]] = []
     for split in range(splits):
-        order = rng.permutation(len(networks))
-        half = len(networks) // 2
-        known, unseen = ([networks[position] for position in part] for part in (order[:half], order[half:]))
-        evaluation = evaluate(Predictor(train(target, known, operators, seed=split), "split"), unseen)
+        order = rng.permutation(len(drawn))
+        half = len(drawn) // 2
+        known, unseen = ([drawn[position] for position in part] for part in (order[:half], order[half:]))
+        evaluation = evaluate(Predictor(train(target, [*known, *chosen], operators, seed=split), "split"), unseen)
         kept = {"coverage": evaluation.coverage.share, "mean_width": evaluation.coverage.mean_width}
         figures.append({**asdict(evaluation.scores), **kept})
     return {name: _spread([figure[name] for figure in figures]) for name in figures[0]} if figures else {}

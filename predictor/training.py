@@ -55,7 +55,8 @@ def train(
             "networks are needed, or operators alone: run 'hyctas profile networks' or 'hyctas profile operators'"
         )
     costs = learn_operator_costs(operators, seed=seed)
-    counts = {"networks": len(networks), "operators": len(operators), "seed": seed}
+    chosen = sum(not sample.calibrates for sample in networks)
+    counts = {"networks": len(networks), "chosen_networks": chosen, "operators": len(operators), "seed": seed}
     if not networks:
         additive = Latency(operator_sum(), None)
         return Knowledge(target, costs, additive, None, uncalibrated(), None, {**(facts or {}), **counts})

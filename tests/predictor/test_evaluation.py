@@ -1,7 +1,7 @@
 """Evaluations: scores of a predictor on networks, beside baselines, and over random splits."""
 
 import math
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -92,3 +92,27 @@ def test_a_split_learns_from_one_half_only(monkeypatch):
     assert [len(keys) for keys in trained_on] == [15, 15]
     assert all(not (known & unseen) for known, unseen in zip(trained_on, scored_on, strict=True))
     assert np.all([len(keys) == 16 for keys in scored_on])
+
+
+def test_chosen_networks_are_in_every_training_half_and_in_no_scored_one(monkeypatch):
+    from predictor import evaluation
+
+    halves = []
+
+    def learning(target, networks, operators, *, seed):
+        halves.append([networks])
+        return train(target, networks, operators, seed=seed)
+
+    def scoring(predictor, held_out):
+        halves[-1].append(held_out)
+        return evaluate(predictor, held_out)
+
+    monkeypatch.setattr(evaluation, "train", learning)
+    monkeypatch.setattr(evaluation, "evaluate", scoring)
+    drawn = synthetic.networks(24, seed=1)
+    chosen = [replace(sample, calibrates=False) for sample in synthetic.networks(5, seed=2)]
+    evaluation.repeated_splits(synthetic.TARGET, [*chosen, *drawn], [], splits=2)
+    for learned, scored in halves:
+        assert [sample for sample in learned if not sample.calibrates] == chosen
+        assert (len(learned), len(scored)) == (17, 12)
+        assert all(sample.calibrates for sample in scored)

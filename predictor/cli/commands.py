@@ -1,13 +1,13 @@
-"""Commands that learn and predict: ``hyctas train``, ``hyctas evaluate`` and ``hyctas predict``."""
+"""The commands and their options."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -16,23 +16,19 @@ from db.engine import DEFAULT_URL
 from db.records import ModelRecord
 from db.repository import Repository
 from hyctas.architecture import Architecture, ArchitectureDefaults
-from hyctas.architecture_json import read_architecture
 from hyctas.architecture_options import read_architecture_file, with_settings
 from hyctas.errors import InsufficientData
-from hyctas.parts import Part
 from hyctas.prediction import Prediction
 from hyctas.prediction_json import prediction_to_json
 from hyctas.target import Target
 from predictor.artifact import SCHEMA_VERSION, load_predictor, manifest_sha256, save_predictor
+from predictor.cli.data import read_data, read_measured, read_networks, read_noise_floor
 from predictor.evaluation import Evaluation, evaluate, evaluate_beside_baselines, repeated_splits
-from predictor.measured import MeasuredNetwork, measured_prediction
+from predictor.measured import measured_prediction
 from predictor.model import Predictor
 from predictor.presentation import described_evaluation, described_prediction
-from predictor.samples import NetworkSample, OperatorSample
+from predictor.samples import NetworkSample
 from predictor.training import train as learn
-from profiler.noise import noise_floor
-
-HELD_OUT_SHARE: Final = 0.2
 
 Db = Annotated[str, typer.Option("--db", help="Database URL.")]
 TargetName = Annotated[str, typer.Option("--target", help="Target; the device may be left out if only one has it.")]
@@ -45,16 +41,6 @@ def register(app: typer.Typer) -> None:
     app.command("train")(train)
     app.command("evaluate")(score_model)
     app.command("predict")(predict)
-
-
-@dataclass(frozen=True, slots=True)
-class Data:
-    """What a database holds to learn a target from."""
-
-    training: Sequence[NetworkSample]
-    held_out: Sequence[NetworkSample]
-    operators: Sequence[OperatorSample]
-    noise_floor: float | None
 
 
 def train(
@@ -70,11 +56,12 @@ def train(
     """Learn the latency of a target from its measurements, score it on networks left out, and register it.
 
     Without --held-out-run a random fifth of the networks is left out. The scores stand beside the noise floor
-    of the same measurements and beside three plain baselines.
+    of the same measurements and beside three plain baselines. Networks that a search chose (profile networks
+    --chosen) are learned from, but calibrate no interval and are scored on only if --held-out-run names their run.
     """
     with Repository.open(db, create=False) as repository:
         found = repository.target_named(target)
-        data = _data(repository, found, train_run, held_out_run, seed)
+        data = read_data(repository, found, train_runs=train_run, held_out_runs=held_out_run, seed=seed)
         facts = {"runs": train_run, "held_out_runs": held_out_run}
         knowledge = learn(found.name, data.training, data.operators, seed=seed, facts=facts)
         evaluation = evaluate_beside_baselines(knowledge, data.training, data.held_out) if data.held_out else None
@@ -87,7 +74,7 @@ def train(
         typer.echo(json.dumps({"model_id": path.name, "target": found.name, "path": str(path), **metrics}))
         return
     typer.echo(f"model {path.name} for {found.name}{'' if registered else ' (was registered before)'}: {path}")
-    typer.echo(f"{len(data.training)} networks, {len(data.operators)} operators; {_choices(knowledge.facts)}")
+    typer.echo(f"{_counted(data.training)}, {len(data.operators)} operators; {_choices(knowledge.facts)}")
     if evaluation is not None:
         typer.echo(described_evaluation(evaluation, data.noise_floor, bars))
 
@@ -98,21 +85,29 @@ def score_model(
     db: Db = DEFAULT_URL,
     as_json: Json = False,
 ) -> None:
-    """Score a model on measured networks; what was measured is never looked up, only predicted."""
+    """Score a model on measured networks; what was measured is never looked up, only predicted.
+
+    Without --run on all networks but those that a search chose, since these are no random sample.
+    """
     with Repository.open(db, create=False) as repository:
         predictor = _load(repository, model)
         target = repository.target_named(predictor.target)
-        networks = _networks(repository, target, run)
-        floor = _noise_floor(repository, target)
+        found = read_networks(repository, target, run)
+        floor = read_noise_floor(repository, target)
+    networks = [sample for sample in found if run or sample.calibrates]
+    left_out = len(found) - len(networks)
     if not networks:
         where = f" in runs {', '.join(map(str, run))}" if run else ""
-        raise InsufficientData(f"no measured networks of {target}{where}: run 'hyctas profile networks'")
+        chosen = f" but {left_out} that a search chose (name their run with --run)" if left_out else ""
+        raise InsufficientData(f"no measured networks of {target}{where}{chosen}: run 'hyctas profile networks'")
     evaluation = evaluate(predictor, networks)
     if as_json:
-        document = {"model_id": predictor.model_id, "target": predictor.target}
+        document = {"model_id": predictor.model_id, "target": predictor.target, "chosen_left_out": left_out}
         typer.echo(json.dumps({**document, **_evaluation_json(evaluation, floor)}))
         return
     typer.echo(described_evaluation(evaluation, floor, {}))
+    if left_out:
+        typer.echo(f"left out: {left_out} networks that a search chose")
 
 
 @with_settings
@@ -151,7 +146,7 @@ def _predict_here(
                 raise InsufficientData(f"no model of {target} is registered: run 'hyctas train --target {target}'")
             model = latest.model_id
         predictor = _load(repository, model)
-        measured = _measured(repository, target)
+        measured = read_measured(repository, target)
     predictions = predictor.predict(networks, breakdown=breakdown)
     if breakdown:
         return predictions
@@ -172,65 +167,6 @@ def _load(repository: Repository, model: str) -> Predictor:
     """A model by its path, or by its id."""
     path = Path(model)
     return load_predictor(path if path.is_dir() else Path(repository.model(model).path))
-
-
-def _measured(repository: Repository, target: Target) -> Mapping[str, MeasuredNetwork]:
-    errors = {c.version: c.process_error for c in repository.calibrations(target)}
-    return {
-        key: MeasuredNetwork(
-            row.latency_s, row.half_width or 0.0, errors.get(row.calibration_version or 0, {}).get(row.normaliser, 0.0)
-        )
-        for key, row in repository.architecture_latencies(target).items()
-        if row.latency_s is not None
-    }
-
-
-def _data(
-    repository: Repository,
-    target: Target,
-    train_runs: Collection[int] | None,
-    held_out_runs: Collection[int] | None,
-    seed: int,
-) -> Data:
-    networks = _networks(repository, target, train_runs)
-    operators = _operators(repository, target)
-    if held_out_runs:
-        held_out = _networks(repository, target, held_out_runs)
-        unseen = {sample.architecture.key for sample in held_out}
-        training = [sample for sample in networks if sample.architecture.key not in unseen]
-    else:
-        order = np.random.default_rng(seed).permutation(len(networks))
-        left_out = set(order[: round(HELD_OUT_SHARE * len(networks))].tolist())
-        held_out = [sample for position, sample in enumerate(networks) if position in left_out]
-        training = [sample for position, sample in enumerate(networks) if position not in left_out]
-    return Data(training, held_out, operators, _noise_floor(repository, target))
-
-
-def _networks(repository: Repository, target: Target, runs: Collection[int] | None) -> list[NetworkSample]:
-    found = repository.network_latencies(target, run_ids=runs or None)
-    return [
-        NetworkSample(read_architecture(record.document), row.latency_s)
-        for record, row in found
-        if row.latency_s is not None
-    ]
-
-
-def _operators(repository: Repository, target: Target) -> list[OperatorSample]:
-    return [
-        OperatorSample(_part(record.description), row.latency_s, row.marginal_s)
-        for record, row in repository.operator_latencies(target)
-        if row.latency_s is not None
-    ]
-
-
-def _part(description: Mapping[str, Any]) -> Part:
-    return Part(**{**description, "in_channels": tuple(description["in_channels"])})
-
-
-def _noise_floor(repository: Repository, target: Target) -> float | None:
-    """Noise floor of networks between processes, of all repeats that the database holds."""
-    pairs = [(first.latency_s, second.latency_s) for first, second in repository.repeats(target, kind="network")]
-    return noise_floor((a, b) for a, b in pairs if a is not None and b is not None)
 
 
 def _register(
@@ -263,6 +199,12 @@ def _finite(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _finite(item) for key, item in value.items()}
     return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _counted(networks: Sequence[NetworkSample]) -> str:
+    chosen = sum(not sample.calibrates for sample in networks)
+    told = f" ({chosen} of them chosen by a search: they calibrate nothing)" if chosen else ""
+    return f"{len(networks)} networks{told}"
 
 
 def _choices(facts: Mapping[str, object]) -> str:

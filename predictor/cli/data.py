@@ -1,0 +1,117 @@
+"""What the commands learn from and score on: networks and operators of a database, as plain samples."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from db.records import CHOSEN
+from db.repository import Repository
+from hyctas.architecture_json import read_architecture
+from hyctas.parts import Part
+from hyctas.target import Target
+from predictor.measured import MeasuredNetwork
+from predictor.samples import NetworkSample, OperatorSample
+from profiler.noise import noise_floor
+
+HELD_OUT_SHARE: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """What a database holds to learn a target from.
+
+    Attributes:
+        training: Networks to learn from; those that a search chose are marked, and only in here unless their run was
+            named to be held out.
+        held_out: Networks to score on.
+        operators: Operators to learn from.
+        noise_floor: Of networks, between processes; None where none was measured in two.
+    """
+
+    training: Sequence[NetworkSample]
+    held_out: Sequence[NetworkSample]
+    operators: Sequence[OperatorSample]
+    noise_floor: float | None
+
+
+def read_data(
+    repository: Repository,
+    target: Target,
+    *,
+    train_runs: Collection[int] | None,
+    held_out_runs: Collection[int] | None,
+    seed: int,
+) -> Data:
+    """Read what to learn from and what to score on.
+
+    Args:
+        repository: The database.
+        target: What was measured.
+        train_runs: Learn from the networks of these runs; None takes all.
+        held_out_runs: Score on the networks of these; None takes a random fifth of those that were drawn at random.
+        seed: Of that choice.
+    """
+    networks = read_networks(repository, target, train_runs)
+    if held_out_runs:
+        held_out = read_networks(repository, target, held_out_runs)
+        unseen = {sample.architecture.key for sample in held_out}
+        training = [sample for sample in networks if sample.architecture.key not in unseen]
+    else:
+        training, held_out = _split(networks, seed)
+    return Data(training, held_out, _operators(repository, target), read_noise_floor(repository, target))
+
+
+def read_networks(repository: Repository, target: Target, runs: Collection[int] | None) -> list[NetworkSample]:
+    """Measured networks of some runs, or of all; one calibrates if a run that drew at random measured it too."""
+    drawing = [run.id for run in repository.runs(target) if run.kind != CHOSEN]
+    drawn = {row.workload_key for _, row in repository.network_latencies(target, run_ids=drawing, status=None)}
+    return [
+        NetworkSample(read_architecture(record.document), row.latency_s, calibrates=row.workload_key in drawn)
+        for record, row in repository.network_latencies(target, run_ids=runs or None)
+        if row.latency_s is not None
+    ]
+
+
+def read_noise_floor(repository: Repository, target: Target) -> float | None:
+    """Noise floor of networks between processes, of all repeats that the database holds."""
+    pairs = [(first.latency_s, second.latency_s) for first, second in repository.repeats(target, kind="network")]
+    return noise_floor((a, b) for a, b in pairs if a is not None and b is not None)
+
+
+def read_measured(repository: Repository, target: Target) -> Mapping[str, MeasuredNetwork]:
+    """Everything measured on a target that answers for itself, by architecture key."""
+    errors = {c.version: c.process_error for c in repository.calibrations(target)}
+    return {
+        key: MeasuredNetwork(
+            row.latency_s, row.half_width or 0.0, errors.get(row.calibration_version or 0, {}).get(row.normaliser, 0.0)
+        )
+        for key, row in repository.architecture_latencies(target).items()
+        if row.latency_s is not None
+    }
+
+
+def _split(networks: Sequence[NetworkSample], seed: int) -> tuple[list[NetworkSample], list[NetworkSample]]:
+    """Training and held-out networks; chosen ones are never held out."""
+    drawn = [sample for sample in networks if sample.calibrates]
+    chosen = [sample for sample in networks if not sample.calibrates]
+    order = np.random.default_rng(seed).permutation(len(drawn))
+    left_out = set(order[: round(HELD_OUT_SHARE * len(drawn))].tolist())
+    held_out = [sample for position, sample in enumerate(drawn) if position in left_out]
+    training = [sample for position, sample in enumerate(drawn) if position not in left_out]
+    return [*training, *chosen], held_out
+
+
+def _operators(repository: Repository, target: Target) -> list[OperatorSample]:
+    return [
+        OperatorSample(_part(record.description), row.latency_s, row.marginal_s)
+        for record, row in repository.operator_latencies(target)
+        if row.latency_s is not None
+    ]
+
+
+def _part(description: Mapping[str, Any]) -> Part:
+    return Part(**{**description, "in_channels": tuple(description["in_channels"])})
