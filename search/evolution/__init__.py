@@ -1,0 +1,1 @@
+"""Evolution over architectures: variation that never leaves the space, NSGA-II with niches, baselines, fronts."""
