@@ -84,4 +84,4 @@ def graft(trunk: bytes, branch: bytes, rng: np.random.Generator) -> bytes | None
 
 
 def _with_branch(codes: Codes, branch: int, code: bytes) -> Codes:
-    return codes[:branch] + (code,) + codes[branch + 1 :]
+    return (*codes[:branch], code, *codes[branch + 1 :])

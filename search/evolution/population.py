@@ -73,7 +73,8 @@ class Collection:
         most, fruitless = min(count, space.cardinality - len(self._archive)), 0
         while len(self) < most and fruitless < FRUITLESS_SAMPLES:
             drawn = _sampled(space, rng, most - len(self), self._settings)
-            fruitless = 0 if any([self.add(codes_of(architecture)) for architecture in drawn]) else fruitless + 1
+            new = sum(self.add(codes_of(architecture)) for architecture in drawn)
+            fruitless = 0 if new else fruitless + 1
         if len(self) < count and space.cardinality <= ENUMERABLE:
             self._add_remaining(space, rng, count)
 

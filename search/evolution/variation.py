@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from hyctas.architecture import Architecture
 from hyctas.space import SearchSpace
 from search.evolution.branch_codes import Codes, codes_of
 from search.evolution.crossover import one_point_crossover, tree_crossover
