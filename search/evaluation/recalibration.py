@@ -6,7 +6,7 @@ falls from a third to a tenth. A few batches give a network its own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from torch import Tensor
 from hyctas.errors import InvalidInput
 from hyctas.torch_form import MOMENTUM, GraphModule
 from search.batches import Batch
+from search.evaluation.layout import memory_format
 
 
 def recalibrate(module: GraphModule, batches: Sequence[Batch]) -> None:
@@ -27,25 +28,43 @@ def recalibrate(module: GraphModule, batches: Sequence[Batch]) -> None:
     Raises:
         InvalidInput: There is no batch, or one holds a single image.
     """
+    _check(batches)
+    sums = {name: torch.zeros_like(tensor, dtype=torch.float64) for name, tensor in statistics(module).items()}
+    for batch in batches:
+        for name, tensor in batch_statistics(module, batch.images).items():
+            sums[name] += tensor
+    for name, tensor in statistics(module).items():
+        tensor.copy_(sums[name] / len(batches))
+
+
+def batch_statistics(module: GraphModule, images: Tensor) -> Mapping[str, Tensor]:
+    """Mean and unbiased variance that every batch norm sees on one batch, by name; leaves the module in eval mode.
+
+    They stand in the module's own buffers until its next batch, in float32.
+    """
+    found = statistics(module)
+    for tensor in found.values():
+        tensor.zero_()
+    device = next(module.parameters()).device
+    module.train()
+    try:
+        with torch.no_grad():
+            module(images.to(device, memory_format=memory_format(device)))
+    finally:
+        module.eval()
+    for tensor in found.values():
+        tensor /= MOMENTUM
+    return found
+
+
+def statistics(module: GraphModule) -> Mapping[str, Tensor]:
+    """Mean and variance of every batch norm, by name; they are the module's own."""
+    names = (p.name for p in module.graph.parameters if not p.trainable)
+    return {name: module.get_buffer(name) for name in names}
+
+
+def _check(batches: Sequence[Batch]) -> None:
     smallest = min((len(batch.images) for batch in batches), default=0)
     if smallest < 2:
-        raise InvalidInput("batches", [len(batch.images) for batch in batches], "one or more of at least 2 images")
-    device = next(module.parameters()).device
-    statistics = _statistics(module)
-    sums = [torch.zeros_like(tensor, dtype=torch.float64) for tensor in statistics]
-    module.train()
-    with torch.no_grad():
-        for batch in batches:
-            for tensor in statistics:
-                tensor.zero_()
-            module(batch.images.to(device))
-            for total, tensor in zip(sums, statistics, strict=True):
-                total += tensor
-        for total, tensor in zip(sums, statistics, strict=True):
-            tensor.copy_(total / (MOMENTUM * len(batches)))
-    module.eval()
-
-
-def _statistics(module: GraphModule) -> list[Tensor]:
-    """Mean and variance of every batch norm; a step in training adds a share of the batch's own to them."""
-    return [module.get_buffer(p.name) for p in module.graph.parameters if p.role in ("mean", "variance")]
+        sizes = [len(batch.images) for batch in batches]
+        raise InvalidInput("batches", f"batches of {sizes} images", "one or more batches of at least 2 images each")
