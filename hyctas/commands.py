@@ -31,11 +31,21 @@ COMMANDS: Final[Mapping[str, CommandSource]] = MappingProxyType(
         "evaluate": CommandSource("predictor.cli", "Score a registered model on other measurements."),
         "predict": CommandSource("predictor.cli", "Predict the latency of architectures."),
         "serve": CommandSource("api.cli", "Answer POST /predict over HTTP."),
+        "search": CommandSource("search.cli", "Search for networks that are fast and accurate."),
         "quickstart": CommandSource("hyctas.cli", "Profile this CPU, train, serve and ask, in a few minutes."),
     }
 )
 
 EXTRAS: Final[Mapping[str, str]] = MappingProxyType(
-    {"torch": "torch", "pymoo": "search", "openvino": "openvino", "tensorrt": "tensorrt", "psycopg": "postgres"}
+    {
+        "torch": "torch",
+        "pymoo": "search",
+        "PIL": "search",
+        "matplotlib": "search",
+        "distributed": "fleet",
+        "openvino": "openvino",
+        "tensorrt": "tensorrt",
+        "psycopg": "postgres",
+    }
 )
 """The extra that installs an optional module."""

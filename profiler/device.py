@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 CPUINFO: Final = Path("/proc/cpuinfo")
+DEVICE_VARIABLE: Final = "HYCTAS_DEVICE"
 _NOISE: Final = re.compile(r"\((?:r|tm)\)|\b(?:amd|intel|cpu|processor|core|\d+-core)\b|@.*$", re.IGNORECASE)
 
 
@@ -35,3 +36,8 @@ def device_slug(facts: Mapping[str, str]) -> str:
     if any(character.isdigit() for character in slug) or "cpu family" not in facts:
         return slug
     return f"{slug}-family{facts['cpu family']}-model{facts['model']}"
+
+
+def local_device(environment: Mapping[str, str]) -> str:
+    """Slug of this machine: ``HYCTAS_DEVICE`` of the environment, or the hardware's."""
+    return environment.get(DEVICE_VARIABLE) or device_slug(device_facts())

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 FOREIGN = ("api", "db", "predictor", "profiler", "search")
-OURS = ("api", "db", "hyctas", "predictor", "profiler")
+OURS = ("api", "db", "hyctas", "predictor", "profiler", "search")
 
 
 @pytest.fixture

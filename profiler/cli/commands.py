@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
@@ -17,7 +18,8 @@ from hyctas.architecture_files import read_architectures
 from hyctas.architecture_options import with_settings
 from hyctas.sampling import sample_structured
 from hyctas.space import SearchSpace
-from profiler.cli.measuring import Options, Work, local_device, measure
+from profiler.cli.measuring import Options, Work, measure
+from profiler.device import local_device
 from profiler.plan import distinct, plan_networks, plan_operators, planned_network
 from profiler.probe import probe_targets
 
@@ -56,7 +58,7 @@ def register(app: typer.Typer) -> None:
 
 def targets(as_json: Json = False) -> None:
     """List what this machine can measure, and for each runtime that it cannot, why and what to install."""
-    probed = probe_targets(local_device())
+    probed = probe_targets(local_device(os.environ))
     if as_json:
         rows = [{"target": p.target.name, "available": p.reason is None, "reason": p.reason} for p in probed]
         typer.echo(json.dumps({"targets": rows}))

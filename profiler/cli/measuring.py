@@ -20,13 +20,12 @@ from hyctas.target import Target, parse_target
 from profiler.calibration import BUSY_MACHINE, DEFAULT_PROCESSES, calibrate
 from profiler.cli.progress import console_progress
 from profiler.cli.store import RepositoryStore
-from profiler.device import device_facts, device_slug
+from profiler.device import device_facts, local_device
 from profiler.plan import PlannedWorkload
 from profiler.profile import ProfileSettings, run_plan
 from profiler.reference import reference_id
 from profiler.summary import summary_json, summary_text
 
-DEVICE_VARIABLE: Final = "HYCTAS_DEVICE"
 EXIT_INTERRUPTED: Final = 130
 
 
@@ -67,11 +66,6 @@ class Work:
     named: Sequence[PlannedWorkload] = ()
 
 
-def local_device() -> str:
-    """Slug of this machine: the environment's, or the hardware's."""
-    return os.environ.get(DEVICE_VARIABLE) or device_slug(device_facts())
-
-
 def measure(work: Work, target_name: str, db: str, *, as_json: bool) -> None:
     """Measure as asked, store every result at once, and print the summary.
 
@@ -80,7 +74,7 @@ def measure(work: Work, target_name: str, db: str, *, as_json: bool) -> None:
         RuntimeUnavailable: Its runtime cannot be opened.
         Exit: It was interrupted; everything measured by then is stored.
     """
-    target = parse_target(target_name, device=local_device())
+    target = parse_target(target_name, device=local_device(os.environ))
     console = Console(stderr=True)
     with Repository.open(db) as repository:
         repository.mark_interrupted()

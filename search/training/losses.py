@@ -17,6 +17,7 @@ def segmentation_loss(
     labels: Tensor,
     *,
     hardest: float = 0.2,
+    mastered: float = 0.7,
     auxiliary: float = 0.2,
     class_weights: Tensor | None = None,
 ) -> Tensor:
@@ -25,27 +26,50 @@ def segmentation_loss(
     Args:
         outputs: Logits (batch, classes, h, w) at any stride, then auxiliary ones.
         labels: Class ids or ``IGNORE`` (batch, height, width).
-        hardest: Share of the pixels that count.
+        hardest: Least share of the pixels that count, the hardest ones.
+        mastered: Probability of the true class from which on a pixel need not count.
         auxiliary: Weight of each auxiliary output.
         class_weights: Weight of each class, (classes,).
     """
-    losses = [hardest_cross_entropy(output, labels, hardest, class_weights) for output in outputs]
+    losses = [
+        hard_pixel_cross_entropy(output, labels, hardest=hardest, mastered=mastered, class_weights=class_weights)
+        for output in outputs
+    ]
     return losses[0] + auxiliary * sum(losses[1:], torch.zeros_like(losses[0]))
 
 
-def hardest_cross_entropy(logits: Tensor, labels: Tensor, hardest: float, class_weights: Tensor | None) -> Tensor:
-    """Mean cross entropy of the `hardest` share of the labelled pixels (online hard example mining).
+def hard_pixel_cross_entropy(
+    logits: Tensor, labels: Tensor, *, hardest: float, mastered: float, class_weights: Tensor | None = None
+) -> Tensor:
+    """Mean cross entropy of the pixels that are not mastered yet (online hard example mining).
 
-    Shrivastava et al., "Training Region-based Object Detectors with Online Hard Example Mining", CVPR 2016. Logits are
-    brought to the labels' size bilinearly. Where nothing is labelled the loss is 0, and still has a gradient.
+    Those are the pixels whose true class has less than the probability `mastered`, and at least the `hardest` share of
+    the labelled ones. So at first all pixels count: the hardest share alone never shows a network its common classes.
+    Pixels are chosen by their unweighted loss. Where nothing is labelled the loss is 0, and still has a gradient.
+
+    Shrivastava et al., "Training Region-based Object Detectors with Online Hard Example Mining", CVPR 2016; threshold
+    and least share as in FasterSeg's supernet (arXiv 1912.10917).
     """
     upsampled = resized_logits(logits.float(), labels.shape[1:])
-    losses = functional.cross_entropy(upsampled, labels, class_weights, ignore_index=IGNORE, reduction="none")
-    labelled = losses[labels != IGNORE]
+    losses = functional.cross_entropy(upsampled, labels, ignore_index=IGNORE, reduction="none")
+    known = labels != IGNORE
+    labelled = losses[known]
     if not len(labelled):
         return upsampled.sum() * 0.0
-    counted = labelled if hardest >= 1 else labelled.topk(math.ceil(hardest * len(labelled)), sorted=False).values
-    return counted.mean()
+    counted = labelled.detach() >= _least_loss(labelled.detach(), hardest, mastered)
+    if class_weights is None:
+        return labelled[counted].mean()
+    weights = class_weights[labels[known][counted]]
+    return (labelled[counted] * weights).sum() / weights.sum().clamp_min(torch.finfo(weights.dtype).tiny)
+
+
+def _least_loss(losses: Tensor, hardest: float, mastered: float) -> float:
+    """The loss from which on a pixel counts."""
+    easy = -math.log(mastered)
+    count = math.ceil(hardest * len(losses))
+    if hardest >= 1.0:
+        return -math.inf
+    return min(easy, float(losses.kthvalue(len(losses) - count + 1).values))
 
 
 def distillation_loss(logits: Tensor, teacher: Tensor) -> Tensor:

@@ -76,20 +76,28 @@ class OneNetwork:
         t = self._training
         outputs = self._module(images)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-        loss = segmentation_loss(outputs, labels, hardest=t.hardest, auxiliary=t.auxiliary, class_weights=self._weights)
+        loss = segmentation_loss(
+            outputs, labels, hardest=t.hardest, mastered=t.mastered, auxiliary=t.auxiliary, class_weights=self._weights
+        )
         yield PassLoss(self._architecture, loss)
 
 
 def train_network(
-    job: NetworkJob, *, rank: Rank, progress: TrainingProgress, supernet: Supernet | None = None
+    job: NetworkJob,
+    *,
+    rank: Rank,
+    progress: TrainingProgress,
+    supernet: Supernet | None = None,
+    until: int | None = None,
 ) -> GraphModule:
-    """Train to the end from wherever the folder's checkpoint stands, and return the network as it is deployed.
+    """Train from wherever the folder's checkpoint stands, and return the network as it is deployed.
 
     Args:
         job: What to train.
         rank: On which device.
         progress: Told how it goes on.
         supernet: Whose slices to start from; none starts from scratch.
+        until: Stop after this step, if it is not the last.
 
     Raises:
         CheckpointMismatch: The folder holds a checkpoint of something else.
@@ -108,7 +116,8 @@ def train_network(
         workers=rank.loaders,
     )
     trained = Trained(module, job.identity, job.folder)
-    Trainer(trained, OneNetwork(module, job, weights), batches, training, device=rank.device, progress=progress).run()
+    passes = OneNetwork(module, job, weights)
+    Trainer(trained, passes, batches, training, device=rank.device, progress=progress).run(until=until)
     return deployed(job.architecture, module)
 
 

@@ -33,7 +33,8 @@ class TrainingSettings:
         momentum: Of SGD.
         weight_decay: Of weights that the step's network uses, biases and batch norms left out.
         warmup_steps: Steps over which the learning rate rises.
-        hardest: Share of the pixels with the largest loss that count.
+        hardest: Least share of the pixels that count in the loss, the hardest ones.
+        mastered: Probability of the true class from which on a pixel need not count.
         auxiliary: Weight of each auxiliary head's loss.
         clip_norm: Longest gradient; 0 leaves it.
         class_weights: Whether rare classes weigh more.
@@ -58,9 +59,10 @@ class TrainingSettings:
     weight_decay: float = 5e-4
     warmup_steps: int = 50
     hardest: float = 0.2
+    mastered: float = 0.7
     auxiliary: float = 0.2
     clip_norm: float = 0.0
-    class_weights: bool = True
+    class_weights: bool = False
     passes: Passes = "single"
     precision: Precision = "auto"
     seed: int = 0
@@ -86,6 +88,8 @@ class TrainingSettings:
             raise InvalidInput("momentum", self.momentum, "0 to below 1")
         if not 0 < self.hardest <= 1:
             raise InvalidInput("hardest", self.hardest, "above 0, up to 1")
+        if not 0 < self.mastered < 1:
+            raise InvalidInput("mastered", self.mastered, "between 0 and 1")
         for name, known in (("passes", PASSES), ("optimiser", OPTIMISERS), ("precision", PRECISIONS)):
             if getattr(self, name) not in known:
                 raise InvalidInput(name, getattr(self, name), f"one of {', '.join(known)}")

@@ -71,7 +71,9 @@ class SinglePath:
         """The segmentation loss."""
         t = self._training
         weights = self._class_weights
-        return segmentation_loss(outputs, labels, hardest=t.hardest, auxiliary=t.auxiliary, class_weights=weights)
+        return segmentation_loss(
+            outputs, labels, hardest=t.hardest, mastered=t.mastered, auxiliary=t.auxiliary, class_weights=weights
+        )
 
 
 class Sandwich:

@@ -104,8 +104,11 @@ class Trainer:
         self._precision = _precision(settings, device)
         self._scaler = torch.amp.GradScaler(device.type, enabled=self._precision is torch.float16)
 
-    def run(self) -> None:
+    def run(self, *, until: int | None = None) -> None:
         """Go through all steps that are left.
+
+        Args:
+            until: Stop after this step, with a checkpoint, if it is not the last.
 
         Raises:
             CheckpointMismatch: The folder holds a checkpoint of something else.
@@ -113,12 +116,13 @@ class Trainer:
         """
         first = self._resume()
         steps = self._settings.steps
-        self._progress.training(steps, first)
+        last = steps if until is None else min(until, steps)
+        self._progress.training(last, first)
         self._trained.module.train()
         batches = self._batches.starting_at(first * self._settings.accumulation)
-        for step in range(first, steps):
+        for step in range(first, last):
             self._progress.trained(self._step(step, batches))
-            if (step + 1) % self._settings.checkpoint_every == 0 or step + 1 == steps:
+            if (step + 1) % self._settings.checkpoint_every == 0 or step + 1 == last:
                 self._keep(step + 1)
 
     def _step(self, step: int, batches: Iterator[Any]) -> float:
