@@ -28,8 +28,8 @@ def _hazy(picture: Picture, street: Street) -> Reals:
 
 
 def _soft(colour: Reals, share: float) -> Reals:
-    """Each pixel gives `share` of itself to its neighbours, along rows, then along columns."""
-    for axis in (0, 1):
-        neighbours = np.roll(colour, 1, axis) + np.roll(colour, -1, axis)
-        colour = colour * np.float32(1 - share) + neighbours * np.float32(share / 2)
+    """Each pixel inside the picture takes `share` of its neighbours, along columns, then along rows."""
+    own, neighbour = np.float32(1 - share), np.float32(share / 2)
+    colour[1:-1] = colour[1:-1] * own + (colour[:-2] + colour[2:]) * neighbour
+    colour[:, 1:-1] = colour[:, 1:-1] * own + (colour[:, :-2] + colour[:, 2:]) * neighbour
     return colour

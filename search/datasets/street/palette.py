@@ -48,7 +48,13 @@ BARK: Final = _table((0.30, 0.24, 0.19), (0.38, 0.36, 0.33))
 
 
 def picked(rng: np.random.Generator, table: Reals, spread: float = 0.06) -> Reals:
-    """A colour of `table`, (3,), a little lighter or darker and tinted."""
-    colour = table[rng.integers(len(table))] + rng.normal(0, spread) + rng.normal(0, spread / 3, 3)
-    shown: Reals = np.clip(colour, 0.02, 0.98).astype(np.float32)
+    """A colour of `table`, (3,), made a little lighter or darker and tinted."""
+    colour: Reals = several(rng, table, 1, spread)[0]
+    return colour
+
+
+def several(rng: np.random.Generator, table: Reals, count: int, spread: float = 0.06) -> Reals:
+    """Colours of `table`, (count, 3), varied likewise."""
+    lighter, tint = rng.normal(0, spread, (count, 1)), rng.normal(0, spread / 3, (count, 3))
+    shown: Reals = np.clip(table[rng.integers(len(table), size=count)] + lighter + tint, 0.02, 0.98).astype(np.float32)
     return shown

@@ -61,8 +61,7 @@ def draw_walls(picture: Picture, camera: Camera, street: Street, rng: np.random.
     width_m = 1.2 * street.end_m
     houses = _houses(rng, first_m=-width_m, last_m=width_m, gaps=0.85 if open_end else 0.1)
     along = camera.across(camera.columns, street.end_m)
-    end = np.full_like(along, street.end_m)
-    _draw(picture, camera, street, houses, slice(0, camera.width), (end, along), lit[2])
+    _draw(picture, camera, street, houses, slice(0, camera.width), (np.full_like(along, street.end_m), along), lit[2])
 
 
 def _where(mask: NDArray[np.bool_]) -> slice | None:
@@ -81,13 +80,13 @@ def _houses(rng: np.random.Generator, *, first_m: float, last_m: float, gaps: fl
     return Facades(
         edges_m=edges.astype(np.float32),
         height_m=height.astype(np.float32),
-        colour=np.array([palette.picked(rng, palette.WALLS) for _ in range(count)]),
-        shop=np.array([palette.picked(rng, palette.SIGNS) for _ in range(count)]),
+        colour=palette.several(rng, palette.WALLS, count),
+        shop=palette.several(rng, palette.SIGNS, count),
         window_m=rng.uniform([1.6, 2.6], [3.5, 3.6], (count, 2)).astype(np.float32),
         window_share=rng.uniform([0.3, 0.4], [0.75, 0.75], (count, 2)).astype(np.float32),
         bright=rng.uniform(0.0, 0.9, count).astype(np.float32),
         poster_m=np.where(rng.random(count) < 0.3, middles, -1e6).astype(np.float32),
-        poster=np.array([palette.picked(rng, _POSTERS) for _ in range(count)]),
+        poster=palette.several(rng, _POSTERS, count),
     )
 
 
