@@ -9,13 +9,18 @@ from types import MappingProxyType
 from typing import Final
 
 from hyctas.errors import InvalidInput
+from search.datasets.ade20k import ADE20K
 from search.datasets.cache import CACHE_BYTES, CachedSplit
 from search.datasets.camvid import CAMVID
+from search.datasets.cityscapes import CITYSCAPES
+from search.datasets.coco_stuff import COCO_STUFF
 from search.datasets.dataset import Dataset
 from search.datasets.layout import Layout, open_layout
 from search.datasets.synthetic import SYNTHETIC_FORM, open_synthetic
 
-LAYOUTS: Final[Mapping[str, Layout]] = MappingProxyType({layout.name: layout for layout in (CAMVID,)})
+LAYOUTS: Final[Mapping[str, Layout]] = MappingProxyType(
+    {layout.name: layout for layout in (CAMVID, CITYSCAPES, ADE20K, COCO_STUFF)}
+)
 """Data sets that lie in a folder."""
 
 
