@@ -7,22 +7,40 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from search.datasets.dataset import IGNORE, Split
+from hyctas.errors import DatasetError
+from search.datasets.dataset import IGNORE, Split, labels_at
 
 BOUND: Final = 1.02
-MOST_IMAGES: Final = 500
-"""Images whose labels are counted; of a larger split they are spread evenly."""
+"""Before scaling, weights lie between 1.4, of a class that fills all images, and 50.5."""
 
 
 def class_weights(split: Split, classes: int) -> npt.NDArray[np.float32]:
-    """Weight of each class, ``1 / ln(1.02 + p)`` for a share p of the labelled pixels, (classes,), mean 1.
+    """Weight of each class: ``1 / ln(1.02 + p)`` for its share p of the labelled pixels, scaled to mean 1, (classes,).
 
-    Paszke et al., "ENet", arXiv 1606.02147. A class that does not occur weighs 0: nothing can be learned about it.
+    Paszke, Chaurasia, Kim, Culurciello: ENet, arXiv 1606.02147, section 5.1. A class that never occurs weighs 0 and
+    does not count in the mean: nothing can be learned about it. All masks of `split` are read.
+
+    Raises:
+        DatasetError: No pixel is labelled, or a mask cannot be used.
     """
-    counts = np.zeros(classes, dtype=np.int64)
-    for index in np.unique(np.linspace(0, len(split) - 1, min(len(split), MOST_IMAGES)).astype(int)):
-        labels = split[int(index)].labels
-        counts += np.bincount(labels[labels != IGNORE].ravel(), minlength=classes)[:classes]
-    share = counts / max(1, counts.sum())
-    weights = np.where(counts > 0, 1.0 / np.log(BOUND + share), 0.0)
-    return np.asarray(weights / weights[counts > 0].mean() if counts.any() else weights, dtype=np.float32)
+    counts = label_counts(split, classes)
+    if not counts.any():
+        raise DatasetError(f"no pixel of the {split.name} images is labelled, so classes cannot be weighted")
+    occurs = counts > 0
+    weights = np.where(occurs, 1 / np.log(BOUND + counts / counts.sum()), 0)
+    return np.asarray(weights / weights[occurs].mean(), np.float32)
+
+
+def label_counts(split: Split, classes: int) -> npt.NDArray[np.int64]:
+    """Pixels of each class over all of `split`, (classes,); those to ignore are left out.
+
+    Raises:
+        DatasetError: A label is neither a class nor `IGNORE`, or a mask cannot be used.
+    """
+    counts = np.zeros(IGNORE + 1, np.int64)
+    for index in range(len(split)):
+        counts += np.bincount(labels_at(split, index).ravel(), minlength=len(counts))
+    if counts[classes:IGNORE].any():
+        wrong = classes + int(np.flatnonzero(counts[classes:IGNORE])[0])
+        raise DatasetError(f"the {split.name} images hold class {wrong}; there are {classes} classes, from 0")
+    return counts[:classes]

@@ -21,17 +21,17 @@ class Confusion:
     def __init__(self, classes: int) -> None:
         self.counts: Counts = np.zeros((classes, classes), dtype=np.int64)
 
-    def add(self, labels: npt.ArrayLike, predicted: npt.ArrayLike) -> None:
+    def add(self, labels: object, predicted: object) -> None:
         """Count pixels; those labelled ``IGNORE`` are left out.
 
         Args:
-            labels: Class ids or ``IGNORE``, of any shape.
-            predicted: Class ids of the same shape.
+            labels: Class ids or ``IGNORE``, of any shape; an array, or a tensor on any device.
+            predicted: Class ids of the same shape, likewise.
 
         Raises:
             DatasetError: The shapes differ, or an id is none of a class.
         """
-        truth, guess = np.asarray(labels), np.asarray(predicted)
+        truth, guess = _array(labels), _array(predicted)
         if truth.shape != guess.shape:
             raise DatasetError(f"labels of shape {truth.shape} do not fit predictions of shape {guess.shape}")
         known = truth != IGNORE
@@ -62,3 +62,9 @@ class Confusion:
         if not self.counts.sum():
             raise DatasetError("no pixel of the validation images is labelled, so there is nothing to score")
         return float(np.nanmean(self.iou))
+
+
+def _array(values: object) -> npt.NDArray[np.integer]:
+    """`values` as an array; tensors are fetched from their device."""
+    fetch = getattr(values, "cpu", None)
+    return np.asarray(values if fetch is None else fetch())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from search.datasets.dataset import Sample, Split
+from search.datasets.dataset import Labels, Sample, Split, labels_at
 
 CACHE_BYTES: Final = 1 << 30
 """Memory for decoded images of one split in one process: 2000 images of 480 x 360, or 128 of 2048 x 1024."""
@@ -48,6 +48,10 @@ class CachedSplit:
             self._kept[index] = sample
             self._kept_bytes += sample.size_bytes
         return sample
+
+    def labels(self, index: int) -> Labels:
+        """The labels at `index`, from memory if they are there."""
+        return self._kept[index].labels if index in self._kept else labels_at(self.split, index)
 
     def __reduce__(self) -> tuple[type[CachedSplit], tuple[Split, int]]:
         """Pickled without what is kept."""

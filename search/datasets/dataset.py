@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,20 @@ class Split(Protocol):
             DatasetError: Its files cannot be used.
         """
         ...
+
+
+@runtime_checkable
+class LabelSource(Protocol):
+    """A split that can read labels without their images."""
+
+    def labels(self, index: int) -> Labels:
+        """The labels of the sample at `index`."""
+        ...
+
+
+def labels_at(split: Split, index: int) -> Labels:
+    """The labels of the sample at `index`, without reading its image where that can be avoided."""
+    return split.labels(index) if isinstance(split, LabelSource) else split[index].labels
 
 
 @dataclass(frozen=True, slots=True)
