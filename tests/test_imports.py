@@ -15,6 +15,8 @@ NEEDS_HEAVY = {
     "hyctas.torch_form",
     "profiler.runtimes.onnxruntime",
     "profiler.runtimes.torch",
+    "search.batches",
+    "search.loading",
     "search.supernet.deriving",
     "search.supernet.slicing",
     "search.supernet.supernet",
