@@ -54,7 +54,8 @@ class LocalProcesses:
         running: dict[Future[Result], int] = {}
         while waiting or running:
             while waiting and len(running) < self._processes:
-                running[self._submitted(architectures[waiting[0]], fidelity)] = waiting.popleft()
+                index = waiting.popleft()
+                running[self._submitted(architectures[index], fidelity)] = index
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             if any(_died(future) for future in done):
                 done, _ = wait(running)
