@@ -45,7 +45,8 @@ def hard_pixel_cross_entropy(
 
     Those are the pixels whose true class has less than the probability `mastered`, and at least the `hardest` share of
     the labelled ones. So at first all pixels count: the hardest share alone never shows a network its common classes.
-    Pixels are chosen by their unweighted loss. Where nothing is labelled the loss is 0, and still has a gradient.
+    Pixels are chosen by their unweighted loss; one whose loss is not a number counts, so that it shows. Where nothing
+    is labelled the loss is 0, and still has a gradient.
 
     Shrivastava et al., "Training Region-based Object Detectors with Online Hard Example Mining", CVPR 2016; threshold
     and least share as in FasterSeg's supernet (arXiv 1912.10917).
@@ -56,7 +57,7 @@ def hard_pixel_cross_entropy(
     labelled = losses[known]
     if not len(labelled):
         return upsampled.sum() * 0.0
-    counted = labelled.detach() >= _least_loss(labelled.detach(), hardest, mastered)
+    counted = ~(labelled.detach() < _least_loss(labelled.detach(), hardest, mastered))
     if class_weights is None:
         return labelled[counted].mean()
     weights = class_weights[labels[known][counted]]
@@ -65,11 +66,10 @@ def hard_pixel_cross_entropy(
 
 def _least_loss(losses: Tensor, hardest: float, mastered: float) -> float:
     """The loss from which on a pixel counts."""
-    easy = -math.log(mastered)
-    count = math.ceil(hardest * len(losses))
     if hardest >= 1.0:
         return -math.inf
-    return min(easy, float(losses.kthvalue(len(losses) - count + 1).values))
+    count = math.ceil(hardest * len(losses))
+    return min(-math.log(mastered), float(losses.kthvalue(len(losses) - count + 1).values))
 
 
 def distillation_loss(logits: Tensor, teacher: Tensor) -> Tensor:
