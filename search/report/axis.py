@@ -41,7 +41,10 @@ class Axis:
             values = _by_decades(self.low, self.high, most)
         else:
             values = _evenly(self.low, self.high, most, whole=self.whole)
-        return tuple((value, f"{value:.10g}") for value in values)
+        if self.log:
+            return tuple((value, f"{value:.10g}") for value in values)
+        decimals = max((_decimals(value) for value in values), default=0)
+        return tuple((value, f"{value:.{decimals}f}") for value in values)
 
     def _place(self, value: float) -> float:
         return math.log(value) if self.log else value
@@ -79,9 +82,15 @@ def _evenly(low: float, high: float, most: int, *, whole: bool) -> list[float]:
 
 def _by_decades(low: float, high: float, most: int) -> list[float]:
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    for digits in ((1, 2, 5), (1, 3), (1,)):
+    for digits in ((1, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
         values = [digit * 10.0**decade for decade in decades for digit in digits]
         inside = [value for value in values if low <= value <= high]
         if len(inside) <= most:
             break
     return inside[:: max(1, math.ceil(len(inside) / most))]
+
+
+def _decimals(value: float) -> int:
+    """Decimals that a number needs, as far as its first ten digits tell."""
+    _, _, fraction = f"{value:.10g}".partition(".")
+    return len(fraction) if "e" not in fraction else 10

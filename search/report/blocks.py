@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from search.report.markup import Attributes, Markup, element, joined
-from search.report.palette import branch_colour
+from search.report.markup import Attributes, Markup, element
 from search.report.plot import diamond, marker
 from search.report.words import counted
 
@@ -74,10 +73,10 @@ def branch_legend(branch_counts: Iterable[int], *, overall: str, measured: bool 
     """
     entries = [_entry(element("path", {"class": "overall", "d": "M1 8H23"}), overall)] if overall else []
     for branches in branch_counts:
-        colour = branch_colour(branches)
-        line = element("path", {"class": "front", "stroke": colour, "d": "M1 8H23"})
-        shape = element("path", {"class": "member", "fill": colour, "d": marker((12, 8), branches, 4.5)})
-        entries.append(_entry(joined((line, shape)), counted(branches, "branch", "branches")))
+        line = element("path", {"class": "front", "d": "M1 8H23"})
+        shape = element("path", {"class": "member", "d": marker((12, 8), branches, 4.5)})
+        mark = element("g", {"class": f"b{branches}"}, line, shape)
+        entries.append(_entry(mark, counted(branches, "branch", "branches")))
     if measured:
         entries.append(_entry(element("path", {"class": "measured", "d": diamond((12, 8), 4.5)}), "measured"))
     return element("ul", {"class": "legend"}, *entries)

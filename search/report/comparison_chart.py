@@ -8,7 +8,6 @@ from typing import Final
 from search.report.axis import axis_over
 from search.report.comparison import ComparedNetwork, TargetComparison
 from search.report.markup import Markup, element, joined
-from search.report.palette import branch_colour
 from search.report.plot import Plot, Size, marker, path
 
 SIZES: Final = (Size("wide", 520, 480), Size("narrow", 370, 350))
@@ -43,7 +42,6 @@ def _marks(compared: TargetComparison, plot: Plot) -> Iterator[Markup]:
         measured_ms, predicted = network.measured_s * 1e3, network.predicted
         low, high = (plot.at(measured_ms, end_s * 1e3) for end_s in (predicted.low_s, predicted.high_s))
         place = plot.at(measured_ms, predicted.predicted_s * 1e3)
-        colour = branch_colour(network.branches)
         title = (
             f"{network.key[:12]}: predicted {predicted.predicted_s * 1e3:.4g} ms ({predicted.low_s * 1e3:.4g} to "
             f"{predicted.high_s * 1e3:.4g}), measured {measured_ms:.4g} ms ({network.error:+.1%})"
@@ -52,8 +50,8 @@ def _marks(compared: TargetComparison, plot: Plot) -> Iterator[Markup]:
         shape = marker(place, network.branches, 5.0 if network.on_front else 3.5)
         yield element(
             "g",
-            None,
+            {"class": f"b{network.branches}"},
             element("title", None, title),
-            element("path", {"class": "whisker", "stroke": colour, "d": path([low, high])}),
-            element("path", {"class": member, "fill": colour, "d": shape}),
+            element("path", {"class": "whisker", "d": path([low, high])}),
+            element("path", {"class": member, "d": shape}),
         )

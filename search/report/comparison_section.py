@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from search.drift import Drift
-from search.report.blocks import branch_legend, facts, folded, paragraph, section, table
+from search.report.blocks import branch_legend, folded, paragraph, section, table
 from search.report.comparison import ComparedNetwork, TargetComparison
 from search.report.comparison_chart import comparison_chart
 from search.report.markup import Markup, element
@@ -39,7 +39,7 @@ def _target(data: ReportData, compared: TargetComparison) -> Iterator[Markup]:
         )
         return
     counts = sorted({network.branches for network in compared.networks})
-    columns = element("div", {"class": "beside"}, _chart(compared), facts(_summary(compared)))
+    columns = element("div", {"class": "beside"}, _chart(compared), _summary(compared))
     yield branch_legend(counts, overall="")
     yield columns
     yield paragraph(
@@ -60,26 +60,29 @@ def _chart(compared: TargetComparison) -> Markup:
     return element("figure", None, comparison_chart(compared))
 
 
-def _summary(compared: TargetComparison) -> Iterator[tuple[str, str]]:
-    drift = compared.front
-    if drift is None:
-        yield "networks of the fronts measured", f"none of {compared.front_size}"
-    else:
-        yield "networks of the fronts measured", f"{drift.networks} of {compared.front_size}"
-        yield from _drift(drift, "on the fronts")
-    everything = compared.everything
-    if everything is not None and (drift is None or everything.networks > drift.networks):
-        yield "all networks measured", str(everything.networks)
-        yield from _drift(everything, "of all")
+def _summary(compared: TargetComparison) -> Markup:
+    """How far predictions were off, over the fronts and over everything that was measured."""
+    groups = [("fronts", compared.front)] if compared.front is not None else []
+    if compared.everything is not None and compared.everything != compared.front:
+        groups.append(("all measured", compared.everything))
+    columns = [_figures(drift) for _, drift in groups if drift is not None]
+    sizes = ("networks measured", *(str(drift.networks) for _, drift in groups if drift is not None))
+    rows = [sizes, *((name, *(column[name] for column in columns)) for name in columns[0])]
+    measured = sum(network.on_front for network in compared.networks)
+    note = paragraph(f"{measured} of {counted(compared.front_size, 'network')} of the fronts were measured.", soft=True)
+    return element("div", None, table(("", *(name for name, _ in groups)), rows), note)
 
 
-def _drift(drift: Drift, which: str) -> Iterator[tuple[str, str]]:
-    yield f"mean absolute error {which}", f"{share(drift.mape)} (bias {share(drift.bias, signed=True)})"
-    yield f"worst error {which}", share(drift.worst)
-    yield f"pairs in the wrong order {which}", f"{drift.inversions} of {drift.pairs}"
-    yield f"hypervolume lost {which}", share(drift.hypervolume_lost)
-    nominal = share(drift.nominal_coverage) if drift.nominal_coverage else NONE
-    yield f"intervals that hold the measurement {which}", f"{share(drift.coverage)} (nominal {nominal})"
+def _figures(drift: Drift) -> dict[str, str]:
+    nominal = f" (nominal {drift.nominal_coverage:.0%})" if drift.nominal_coverage else ""
+    return {
+        "mean absolute error": share(drift.mape),
+        "mean error (bias)": share(drift.bias, signed=True),
+        "worst absolute error": share(drift.worst),
+        "pairs in the wrong order": f"{drift.inversions} of {drift.pairs}",
+        "hypervolume lost": share(drift.hypervolume_lost),
+        "intervals that hold": f"{share(drift.coverage)}{nominal}",
+    }
 
 
 def _row(network: ComparedNetwork, position: int | None) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ from typing import Final
 
 from search.report.axis import axis_over
 from search.report.markup import Markup, element, joined
-from search.report.palette import branch_colour
 from search.report.plot import Place, Plot, Size, dots, path
 from search.report.values import ReportData
 
@@ -35,13 +34,13 @@ def _chart(data: ReportData, size: Size) -> Markup:
 
 def _lines(data: ReportData, plot: Plot) -> Iterator[Markup]:
     volumes = data.convergence
-    yield from _line([plot.at(volume.generation, volume.overall) for volume in volumes], "overall", None)
+    yield from _line([plot.at(volume.generation, volume.overall) for volume in volumes], "overall")
     for branches in volumes[-1].by_branches:
         places = [plot.at(volume.generation, volume.by_branches[branches]) for volume in volumes]
-        yield from _line(places, "front", branch_colour(branches))
+        yield from _line(places, f"front b{branches}")
 
 
-def _line(places: list[Place], kind: str, colour: str | None) -> Iterator[Markup]:
-    yield element("path", {"class": kind, "stroke": colour, "d": path(places)})
+def _line(places: list[Place], kind: str) -> Iterator[Markup]:
+    yield element("path", {"class": kind, "d": path(places)})
     if len(places) == 1:
-        yield element("path", {"class": "dots full", "stroke": colour, "d": dots(places)})
+        yield element("path", {"class": f"{kind} alone", "d": dots(places)})

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from search.report.axis import axis_over
 from search.report.markup import Attributes, Markup, element, joined
-from search.report.palette import branch_colour
 from search.report.plot import Place, Plot, Size, diamond, dots, marker, path, staircase
 from search.report.values import FrontNetwork, ReportData, TargetFronts
 
@@ -42,7 +42,7 @@ class _FrontChart:
         self._networks = data.networks
         self._numbers = {n.key: position for position, n in enumerate(data.networks, start=1)}
         dots = [dot.latency_s[target] * 1e3 for dot in data.dots]
-        x = axis_over((*dots, *self._extremes_ms()), f"latency on {self._fronts.target} (ms, log)", log=True)
+        x = axis_over((*dots, *self._extremes_ms()), "latency (ms, log)", log=True)
         y = axis_over((*(dot.miou for dot in data.dots), *(n.miou for n in self._networks)), "mIoU")
         self._plot = Plot(size, x, y)
 
@@ -78,7 +78,7 @@ class _FrontChart:
         for branches in self._data.branch_counts:
             places = self._places(branches, eligible=True)
             if places:
-                yield element("path", {"class": "dots", "stroke": branch_colour(branches), "d": dots(places)})
+                yield element("path", {"class": f"dots b{branches}", "d": dots(places)})
         refused = [place for count in self._data.branch_counts for place in self._places(count, eligible=False)]
         if refused:
             yield element("path", {"class": "dots refused", "d": dots(refused)})
@@ -96,12 +96,13 @@ class _FrontChart:
         for branches, keys in self._fronts.by_branches.items():
             if keys:
                 places = self._ends(by_key[key] for key in keys)
-                yield element("path", {"class": "front", "stroke": branch_colour(branches), "d": staircase(places)})
+                yield element("path", {"class": f"front b{branches}", "d": staircase(places)})
 
     def _ends(self, networks: Iterable[FrontNetwork]) -> list[Place]:
-        """The places of networks, and where the last one's line leaves the chart."""
+        """The places of networks, and where the last one's line leaves the chart, or meets the limit."""
         places = [self._at(network) for network in networks]
-        right, _ = self._plot.at(self._plot.x.high, self._plot.y.low)
+        limit_ms = math.inf if self._fronts.limit_s is None else self._fronts.limit_s * 1e3
+        right, _ = self._plot.at(min(self._plot.x.high, limit_ms), self._plot.y.low)
         return [*places, (right, places[-1][1])]
 
     def _members(self) -> Iterator[Markup]:
@@ -109,17 +110,16 @@ class _FrontChart:
             latency = network.latencies[self._target]
             low, high = (self._plot.at(end_s * 1e3, network.miou) for end_s in (latency.low_s, latency.high_s))
             shape = marker(self._at(network), network.branches, 5.0 if network.overall else 3.5)
-            colour = branch_colour(network.branches)
             member = "member" if network.overall else "member lesser"
             pieces = [
                 element("title", None, _tooltip(network, self._target, self._numbers)),
-                element("path", {"class": "whisker", "stroke": colour, "d": path([low, high])}),
-                element("path", {"class": member, "fill": colour, "d": shape}),
+                element("path", {"class": "whisker", "d": path([low, high])}),
+                element("path", {"class": member, "d": shape}),
             ]
             if latency.measured_s is not None:
                 measured = self._plot.at(latency.measured_s * 1e3, network.miou)
                 pieces.append(element("path", {"class": "measured", "d": diamond(measured, 4.5)}))
-            yield element("a", {"href": f"#network-{network.key[:12]}"}, *pieces)
+            yield element("a", {"class": f"b{network.branches}", "href": f"#network-{network.key[:12]}"}, *pieces)
 
     def _labels(self) -> Iterator[Markup]:
         """Numbers of networks on the front of all, up and left of them, where the front leaves room."""

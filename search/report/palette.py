@@ -31,11 +31,3 @@ OPERATOR_COLOURS: Final[Mapping[Operator, Swatch]] = MappingProxyType(
         "conv_2x": Swatch("#56b4e9", DARK_INK),
     }
 )
-
-BRANCH_COLOURS: Final = ("#0072b2", "#e69f00", "#009e73")
-"""By branch count, from one."""
-
-
-def branch_colour(branches: int) -> str:
-    """The colour of networks of a branch count."""
-    return BRANCH_COLOURS[(branches - 1) % len(BRANCH_COLOURS)]

@@ -68,7 +68,7 @@ class Plot:
 
     def _frame(self) -> Iterator[Markup]:
         left, right, top, bottom = LEFT, self.size.width - RIGHT, TOP, self.size.height - BOTTOM
-        for value, text in self.x.ticks((right - left) // 70):
+        for value, text in self.x.ticks((right - left) // 60):
             x, _ = self.at(value, self.y.low)
             yield element("path", {"class": "grid", "d": path([(x, top), (x, bottom)])})
             yield element("text", {"class": "tick", "x": x, "y": bottom + 17, "text-anchor": "middle"}, text)

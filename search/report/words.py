@@ -10,16 +10,20 @@ NONE = "–"
 """Stands where there is no number."""
 
 
+def digits(value: float) -> str:
+    """A number with four digits, or all of its whole part."""
+    return f"{value:#.4g}".rstrip(".") if abs(value) < 1e4 else f"{value:.0f}"
+
+
 def milliseconds(latency_s: float | None) -> str:
-    """A latency with three or four digits."""
-    if latency_s is None:
-        return NONE
-    return f"{latency_s * 1e3:.4g} ms" if latency_s < 1.0 else f"{latency_s * 1e3:.0f} ms"
+    """A latency with four digits."""
+    return NONE if latency_s is None else f"{digits(latency_s * 1e3)} ms"
 
 
 def interval(latency: CandidateLatency) -> str:
     """A prediction with its interval; a tier of ``measured`` has one too."""
-    return f"{latency.predicted_s * 1e3:.4g} ms [{latency.low_s * 1e3:.4g} to {latency.high_s * 1e3:.4g}]"
+    low, high = digits(latency.low_s * 1e3), digits(latency.high_s * 1e3)
+    return f"{milliseconds(latency.predicted_s)} [{low} to {high}]"
 
 
 def share(value: float | None, *, signed: bool = False) -> str:
