@@ -8,7 +8,7 @@ TEST_WORKERS ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
-BASE := $(VENV)/.installed-base
+DEMO := $(VENV)/.installed-demo
 DEV := $(VENV)/.installed-dev
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 BENCHMARKS := $(filter-out __init__,$(basename $(notdir $(wildcard benchmarks/*.py))))
@@ -20,7 +20,7 @@ PARALLEL := -n $(TEST_WORKERS) --dist loadfile
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
-demo: $(BASE)  ## Profile this CPU, train, serve and ask a predictor; everything lands in demo/
+demo: $(DEMO)  ## Profile this CPU, train a predictor, search over HTTP; everything lands in demo/
 	$(BIN)/hyctas quickstart --out demo
 
 test: $(DEV)  ## Run all tests that this machine can run
@@ -49,16 +49,16 @@ clean:  ## Remove the environment and all caches
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # A stamp is older than pyproject.toml when the dependencies may have changed. The development environment holds
-# everything of the base one, so it also counts as a base install.
-$(BASE): pyproject.toml
+# everything of the demo's, so it also counts as that.
+$(DEMO): pyproject.toml
 	@$(MAKE) --no-print-directory venv
-	$(BIN)/python -m pip install -qq $(PIP_FLAGS) --editable .
+	$(BIN)/python -m pip install -qq $(PIP_FLAGS) --editable ".[demo]"
 	@touch $@
 
 $(DEV): pyproject.toml
 	@$(MAKE) --no-print-directory venv
 	$(BIN)/python -m pip install -qq $(PIP_FLAGS) --editable ".[dev]"
-	@touch $(BASE) $@
+	@touch $(DEMO) $@
 
 .PHONY: venv
 venv:

@@ -26,6 +26,7 @@ _OPTIONS: Final[Mapping[str, tuple[Any, str]]] = MappingProxyType(
         "head": (Head, "Form of the segmentation head."),
         "attention": (Attention, "Form of attention, in cells and head."),
         "output": (Output, "Where the network ends."),
+        "classes": (int, "Classes of the output."),
         "space": (str, "Search space, which says what the operators mean."),
     }
 )

@@ -100,16 +100,16 @@ def onnx(
 
 def quickstart(
     out: Annotated[Path, typer.Option(help="Folder for everything that comes of it.")] = Path("demo"),
-    budget_s: Annotated[float, typer.Option(min=30.0, help="Seconds of measuring, shared out over the steps.")] = 270.0,
+    budget_s: Annotated[float, typer.Option(min=30.0, help="Seconds of measuring, shared out over the steps.")] = 210.0,
     target: Annotated[str, typer.Option(help="What to measure, on this machine.")] = "onnxruntime-fp32-t1",
     as_json: Json = False,
 ) -> None:
-    """Profile this CPU on a small budget, train, serve, ask, and compare with measurements.
+    """Profile this CPU on a small budget, train, serve, ask, compare with measurements, and search.
 
     Everything lands in one folder and no process is left running. Run it again to go on where it was interrupted.
     """
     from hyctas.quickstart import Quickstart
-    from hyctas.quickstart_report import accuracy, comparison_table, report_json, report_markdown
+    from hyctas.quickstart_report import accuracy, comparison_table, report_json, report_markdown, searched
     from hyctas.quickstart_values import QuickstartSettings
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -121,6 +121,7 @@ def quickstart(
         _print_json(report_json(result, settings))
         return
     typer.echo(f"\n{accuracy(result)}\n\n{comparison_table(result.comparisons)}\n")
+    typer.echo(f"{searched(result, settings)}\n")
     typer.echo(f"report: {settings.report}\nserve it again: {result.serve_command}")
 
 

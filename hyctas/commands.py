@@ -32,7 +32,7 @@ COMMANDS: Final[Mapping[str, CommandSource]] = MappingProxyType(
         "predict": CommandSource("predictor.cli", "Predict the latency of architectures."),
         "serve": CommandSource("api.cli", "Answer POST /predict over HTTP."),
         "search": CommandSource("search.cli", "Search for networks that are fast and accurate."),
-        "quickstart": CommandSource("hyctas.cli", "Profile this CPU, train, serve and ask, in a few minutes."),
+        "quickstart": CommandSource("hyctas.cli", "Profile this CPU, train, serve, ask and search, in minutes."),
     }
 )
 

@@ -1,4 +1,4 @@
-"""The quick start: profile this CPU on a small budget, train, serve, ask, and compare with measurements.
+"""The quick start: profile this CPU on a small budget, train, serve, ask, compare with measurements, and search.
 
 It runs the commands that a reader would type, each in a process of its own. So the held-out networks come from
 another process by construction, and every step can be repeated by hand.
@@ -14,6 +14,7 @@ from typing import Any, Final
 from hyctas.architecture import Architecture, ArchitectureDefaults
 from hyctas.command_process import CommandRunner, shown
 from hyctas.prediction import Prediction
+from hyctas.quickstart_search import QuickstartSearch
 from hyctas.quickstart_values import Comparison, QuickstartResult, QuickstartSettings
 
 NEVER_MEASURED: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -79,7 +80,10 @@ class Quickstart:
         predictions = self._ask(target, asked)
         self._profile_networks("asked", "of the networks just asked about")
         comparisons = self._compared(target, asked, predictions)
-        return QuickstartResult(target, operators, training, held_out, model, comparisons, self._serve_command())
+        search = QuickstartSearch(self._settings, self._commands, self._say).run(target)
+        return QuickstartResult(
+            target, operators, training, held_out, model, comparisons, search, self._serve_command()
+        )
 
     def _profile_operators(self) -> Mapping[str, Any]:
         budget_s = self.OPERATORS_SHARE * self._settings.budget_s
@@ -111,7 +115,8 @@ class Quickstart:
     def _measuring(self, budget_s: float, *, repeats: int) -> tuple[str, ...]:
         target = ("--target", self._settings.target)
         limits = ("--budget-s", f"{max(budget_s, 1.0):.0f}", "--repeats", str(repeats))
-        return (*target, *limits, *_settings_options(self._settings.networks), *self._common)
+        depth = ("--depth", str(self._settings.depth))
+        return (*target, *limits, *depth, *_settings_options(self._settings.networks), *self._common)
 
     def _sampled(self, name: str) -> tuple[Architecture, ...]:
         """The networks of a sample: those that ``profile networks`` draws from the same seed."""
@@ -122,7 +127,9 @@ class Quickstart:
 
         sample = self._samples[name]
         rng = np.random.default_rng(sample.seed)
-        return tuple(sample_structured(SearchSpace(), rng, sample.count, self._settings.networks))
+        return tuple(
+            sample_structured(SearchSpace(depth=self._settings.depth), rng, sample.count, self._settings.networks)
+        )
 
     def _measured(self, target: str) -> Sequence[Mapping[str, Any]]:
         """All network measurements of the demo that gave a latency, of this and earlier runs; newest first."""
@@ -163,7 +170,8 @@ class Quickstart:
 
 def _settings_options(networks: ArchitectureDefaults) -> tuple[str, ...]:
     sizes = ("--height", str(networks.height), "--width", str(networks.width))
-    return (*sizes, "--base-channels", str(networks.base_channels), "--head", networks.head)
+    form = ("--base-channels", str(networks.base_channels), "--head", networks.head)
+    return (*sizes, *form, "--classes", str(networks.classes))
 
 
 def _comparison(architecture: Architecture, predicted: Prediction, row: Mapping[str, Any] | None) -> Comparison:

@@ -31,6 +31,7 @@ def report_json(result: QuickstartResult, settings: QuickstartSettings) -> dict[
             }
             for comparison in result.comparisons
         ],
+        "search": result.search,
         "serve_command": result.serve_command,
     }
 
@@ -51,6 +52,8 @@ def report_markdown(result: QuickstartResult, settings: QuickstartSettings) -> s
         "## Asked over HTTP, then measured",
         "The model had never seen these networks; they were measured after it had answered.",
         comparison_table(result.comparisons),
+        "## Searched over HTTP",
+        searched(result, settings),
         "## Go on",
         _next_steps(result, settings),
     )
@@ -80,6 +83,31 @@ def comparison_table(comparisons: Sequence[Comparison]) -> str:
     """Predicted beside measured latencies."""
     header = ("network", "branches", "predicted ms", "interval ms", "measured ms", "error", "tier")
     return _table(header, map(_comparison, comparisons))
+
+
+def searched(result: QuickstartResult, settings: QuickstartSettings) -> str:
+    """The fronts of the search, predicted beside measured."""
+    if result.search is None:
+        return "No search was made; it needs the extra `search`."
+    header = ("branches", "network", "mIoU", "predicted ms")
+    rows = [
+        (count, network["key"][:12], f"{network['miou']:.3f}", f"{network['latency_ms'][0]:.3f}")
+        for count, front in result.search["fronts"].items()
+        for network in front
+    ]
+    drift = result.search["drift"].get(result.target)
+    measured = "None of them could be measured."
+    if drift is not None:
+        measured = (
+            f"Measured afterwards, the {drift['networks']} networks were off by {drift['mape']:.1%} on average "
+            f"(bias {drift['bias']:+.1%}); {drift['inversions']} of {drift['pairs']} pairs came in another order, and "
+            f"{drift['coverage']:.0%} lay inside their interval of nominally {drift['nominal_coverage']:.0%}."
+        )
+    return (
+        f"A supernet trained for minutes on drawn street scenes scored {result.search['evaluated']} networks; the "
+        f"latency came from the server alone. The fronts, one for each number of branches (mIoU on the supernet):\n\n"
+        f"{_table(header, rows)}\n\n{measured} The whole search, drawn: `{settings.search_report}`."
+    )
 
 
 def _comparison(comparison: Comparison) -> tuple[str, ...]:

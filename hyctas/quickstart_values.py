@@ -5,10 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from hyctas.architecture import ArchitectureDefaults
 from hyctas.prediction import Prediction
+
+DEMO_NETWORKS: Final = ArchitectureDefaults(height=96, width=192, base_channels=8, classes=8)
+"""Small enough to train on a CPU in minutes; the classes are those of the drawn street scenes."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSize:
+    """How much the quick start searches; field by field an option of ``hyctas search``.
+
+    Attributes:
+        steps: Updates of the supernet.
+        batch_size: Images of an update.
+        population: Candidates kept from one generation to the next.
+        evaluations: Candidates to score.
+        images: Validation images for a candidate.
+        processes: Local processes that evaluate.
+    """
+
+    steps: int = 400
+    batch_size: int = 8
+    population: int = 18
+    evaluations: int = 72
+    images: int = 32
+    processes: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +44,22 @@ class QuickstartSettings:
         target: What to measure; the device may be left out.
         budget_s: Seconds of measuring, shared out over the steps.
         networks: Everything about the networks but their branches.
+        depth: Most cells of a branch.
         training_networks: Most networks to learn from.
         held_out_networks: Most networks to score on.
         asked_networks: Networks to ask the server about.
+        search: How much to search afterwards; None for not at all.
     """
 
     out: Path = Path("demo")
     target: str = "onnxruntime-fp32-t1"
-    budget_s: float = 270.0
-    networks: ArchitectureDefaults = field(default=ArchitectureDefaults(height=96, width=192))
+    budget_s: float = 210.0
+    networks: ArchitectureDefaults = field(default=DEMO_NETWORKS)
+    depth: int = 10
     training_networks: int = 120
     held_out_networks: int = 40
     asked_networks: int = 8
+    search: SearchSize | None = field(default=SearchSize())
 
     @property
     def database_url(self) -> str:
@@ -47,6 +75,11 @@ class QuickstartSettings:
     def report(self) -> Path:
         """The report, in Markdown."""
         return self.out / "report.md"
+
+    @property
+    def search_report(self) -> Path:
+        """The report of the search, a page."""
+        return self.out / "search.html"
 
     @property
     def log(self) -> Path:
@@ -88,4 +121,5 @@ class QuickstartResult:
     held_out: Mapping[str, Any]
     model: Mapping[str, Any]
     comparisons: tuple[Comparison, ...]
+    search: Mapping[str, Any] | None
     serve_command: str

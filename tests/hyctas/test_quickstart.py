@@ -11,7 +11,7 @@ from hyctas.architecture import ArchitectureDefaults
 from hyctas.command_process import CommandRunner
 from hyctas.quickstart import Quickstart
 from hyctas.quickstart_report import report_json, report_markdown
-from hyctas.quickstart_values import QuickstartResult, QuickstartSettings
+from hyctas.quickstart_values import QuickstartResult, QuickstartSettings, SearchSize
 
 pytestmark = pytest.mark.slow
 
@@ -21,10 +21,12 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> QuickstartSettings:
     return QuickstartSettings(
         out=tmp_path_factory.mktemp("quickstart") / "demo",
         budget_s=40.0,
-        networks=ArchitectureDefaults(height=64, width=64, base_channels=4),
+        networks=ArchitectureDefaults(height=64, width=64, base_channels=4, classes=8),
+        depth=6,
         training_networks=16,
         held_out_networks=6,
         asked_networks=2,
+        search=SearchSize(steps=4, batch_size=2, population=6, evaluations=12, images=4, processes=0),
     )
 
 
@@ -52,6 +54,16 @@ def test_quickstart_predicts_networks_that_it_measures_later(result: QuickstartR
         assert comparison.predicted.tier != "measured"
         assert comparison.predicted.low_s <= comparison.predicted.latency_s <= comparison.predicted.high_s
         assert comparison.measured_s is not None and comparison.measured_s > 0
+
+
+def test_quickstart_searches_over_http_and_measures_the_front(
+    settings: QuickstartSettings, result: QuickstartResult
+) -> None:
+    assert result.search is not None
+    assert result.search["evaluated"] == 12
+    assert result.search["front"]
+    assert result.search["drift"][result.target]["networks"] >= len(result.search["front"])
+    assert "<svg" in settings.search_report.read_text()
 
 
 def test_quickstart_tells_of_every_step(result: QuickstartResult, said: list[str]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,28 @@ def scores(mape: float) -> dict[str, Any]:
     return {"networks": 4, "mape": mape, "spearman": None, **shares}
 
 
+SEARCH = {
+    "evaluated": 24,
+    "fronts": {"1": [{"key": "0123456789abcdef", "miou": 0.4, "latency_ms": [2.5]}], "2": []},
+    "drift": {
+        "a/onnxruntime-fp32-t1": {
+            "networks": 1,
+            "mape": 0.02,
+            "bias": -0.02,
+            "inversions": 0,
+            "pairs": 0,
+            "coverage": 1.0,
+            "nominal_coverage": 0.9,
+        }
+    },
+}
+
+
 def result(*comparisons: Comparison, evaluated: bool = True) -> QuickstartResult:
     coverage = {"nominal": 0.9, "share": 0.75, "low": 0.2, "high": 0.99, "mean_width": 0.1}
     evaluation = {"scores": scores(0.021), "coverage": coverage, "baselines": {"macs_only": scores(0.13)}, "tiers": {}}
     model = {"model_id": "m1", "noise_floor": None, "evaluation": evaluation if evaluated else None}
-    return QuickstartResult("a/onnxruntime-fp32-t1", step(), step(), step(), model, comparisons, "hyctas serve")
+    return QuickstartResult("a/onnxruntime-fp32-t1", step(), step(), step(), model, comparisons, SEARCH, "hyctas serve")
 
 
 def cells(row: str) -> list[str]:
@@ -75,7 +93,7 @@ def test_accuracy_without_held_out_networks_says_so() -> None:
 
 def test_report_says_that_the_budget_is_small_and_how_to_serve_again() -> None:
     report = report_markdown(result(Comparison("k", 1, prediction(0.01), 0.01, True)), QuickstartSettings(Path("demo")))
-    assert "on a small budget (270 s of measuring)" in report
+    assert "on a small budget (210 s of measuring)" in report
     assert "\nhyctas serve\n" in report
     assert report.endswith("\n") and not report.endswith("\n\n")
 
@@ -86,3 +104,15 @@ def test_report_json_is_json_in_milliseconds() -> None:
     assert comparison["predicted"]["latency_ms"] == pytest.approx(10.0)
     assert comparison["measured_ms"] == pytest.approx(8.0)
     assert comparison["error"] == pytest.approx(0.25)
+
+
+def test_report_shows_the_front_and_how_far_its_latencies_drifted() -> None:
+    report = report_markdown(result(), QuickstartSettings(Path("demo")))
+    assert "| 1        | 0123456789ab | 0.400 | 2.500        |" in report
+    assert "off by 2.0% on average (bias -2.0%)" in report
+    assert "demo/search.html" in report
+
+
+def test_report_without_a_search_says_so() -> None:
+    without = dataclasses.replace(result(), search=None)
+    assert "No search was made" in report_markdown(without, QuickstartSettings(Path("demo")))
