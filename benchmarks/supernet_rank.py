@@ -14,7 +14,6 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -83,8 +82,7 @@ def training(steps: int) -> TrainingSettings:
 
 def networks(settings: ArchitectureDefaults) -> list[Architecture]:
     """Pairs of nearly equal size and unlike structure, from small to large; no quality is looked at."""
-    pool = sample_structured(SPACE, np.random.default_rng(2024), POOL, settings)
-    pool = sorted(pool, key=network_macs)
+    pool = sorted(sample_structured(SPACE, np.random.default_rng(2024), POOL, settings), key=network_macs)
     macs = np.array([network_macs(network) for network in pool], dtype=np.float64)
     wanted = np.exp(np.linspace(np.log(np.quantile(macs, 0.05)), np.log(np.quantile(macs, 0.95)), PAIRS))
     chosen: list[Architecture] = []
@@ -119,6 +117,12 @@ def train_alone(dataset: Dataset, network: Architecture, name: str) -> dict[str,
     result = {"key": network.key, "macs": network_macs(network), "before": scores[0], "miou": scores[1]}
     write_atomically(path, json.dumps(result).encode())
     return result
+
+
+def train_each(dataset: Dataset, chosen: Sequence[Architecture], indices: Sequence[int]) -> None:
+    """Train several networks, one after the other."""
+    for index in indices:
+        train_alone(dataset, chosen[index], f"alone{index:02}")
 
 
 def supernet_scores(dataset: Dataset, chosen: Sequence[Architecture]) -> list[float]:
@@ -184,11 +188,8 @@ def main() -> None:
             rank=alone("cpu"),
             progress=Lines("supernet"),
         ),
-        "alone": lambda: (
-            [train_alone(dataset, chosen[index], f"alone{index:02}") for index in range(given.first, given.last)]
-            and None
-        ),
-        "report": lambda: report(dataset, [replace(network) for network in chosen]),
+        "alone": lambda: train_each(dataset, chosen, range(given.first, given.last)),
+        "report": lambda: report(dataset, chosen),
     }
     for name, part in parts.items():
         if given.only in (None, name):
