@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, Literal, get_args
 
 from hyctas.errors import InvalidInput
@@ -14,6 +17,10 @@ Precision = Literal["auto", "fp32", "bf16", "fp16"]
 PASSES: Final[tuple[Passes, ...]] = get_args(Passes)
 OPTIMISERS: Final[tuple[Optimiser, ...]] = get_args(Optimiser)
 PRECISIONS: Final[tuple[Precision, ...]] = get_args(Precision)
+LEAST: Final[Mapping[str, int]] = MappingProxyType(
+    {"steps": 1, "accumulation": 1, "checkpoint_every": 1, "batch_size": 2, "warmup_steps": 0, "seed": 0}
+)
+"""The smallest value of each count; a batch norm needs two images."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,31 +77,20 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained with."""
-        for name in ("steps", "accumulation", "checkpoint_every"):
-            _least(name, getattr(self, name), 1)
-        _least("batch_size", self.batch_size, 2)
-        for name in ("warmup_steps", "seed"):
-            _least(name, getattr(self, name), 0)
+        for name, least in LEAST.items():
+            self._check(name, getattr(self, name) >= least, f"at least {least}")
         for name in ("height", "width"):
             side = getattr(self, name)
-            if side < 32 or side % 32:
-                raise InvalidInput(name, side, "a multiple of 32")
-        if not self.learning_rate > 0:
-            raise InvalidInput("learning_rate", self.learning_rate, "above 0")
+            self._check(name, side >= 32 and side % 32 == 0, "a multiple of 32")
+        self._check("learning_rate", 0 < self.learning_rate < math.inf, "a number above 0")
         for name in ("weight_decay", "auxiliary", "clip_norm"):
-            if not getattr(self, name) >= 0:
-                raise InvalidInput(name, getattr(self, name), "0 or more")
-        if not 0 <= self.momentum < 1:
-            raise InvalidInput("momentum", self.momentum, "0 to below 1")
-        if not 0 < self.hardest <= 1:
-            raise InvalidInput("hardest", self.hardest, "above 0, up to 1")
-        if not 0 < self.mastered < 1:
-            raise InvalidInput("mastered", self.mastered, "between 0 and 1")
+            self._check(name, 0 <= getattr(self, name) < math.inf, "a number, 0 or more")
+        self._check("momentum", 0 <= self.momentum < 1, "0 to below 1")
+        self._check("hardest", 0 < self.hardest <= 1, "above 0, up to 1")
+        self._check("mastered", 0 < self.mastered < 1, "between 0 and 1")
         for name, known in (("passes", PASSES), ("optimiser", OPTIMISERS), ("precision", PRECISIONS)):
-            if getattr(self, name) not in known:
-                raise InvalidInput(name, getattr(self, name), f"one of {', '.join(known)}")
+            self._check(name, getattr(self, name) in known, f"one of {', '.join(known)}")
 
-
-def _least(name: str, value: int, least: int) -> None:
-    if value < least:
-        raise InvalidInput(name, value, f"at least {least}")
+    def _check(self, name: str, holds: bool, allowed: str) -> None:
+        if not holds:
+            raise InvalidInput(name, getattr(self, name), allowed)
