@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from search.datasets.dataset import IGNORE
-from search.training.losses import distillation_loss, hard_pixel_cross_entropy, resized_logits, segmentation_loss
+from search.training.losses import SegmentationLoss, distillation_loss, hard_pixel_cross_entropy, resized_logits
 
 CLASSES = 3
 NEVER_EASY = 1 - 1e-6
@@ -66,7 +66,7 @@ def test_ignored_pixels_neither_count_nor_get_a_gradient() -> None:
 def test_batch_without_labels_has_loss_zero_and_a_gradient_of_zero(weights: Tensor | None) -> None:
     outputs = (random_logits(), random_logits(height=1, width=2))
     labels = torch.full((2, 4, 6), IGNORE)
-    loss = segmentation_loss(outputs, labels, class_weights=weights)
+    loss = SegmentationLoss(class_weights=weights)(outputs, labels)
     loss.backward()
     assert loss.item() == 0.0
     for output in outputs:
@@ -131,9 +131,17 @@ def test_loss_that_is_no_number_shows(weights: Tensor | None, where: slice) -> N
 def test_auxiliary_outputs_count_by_their_weight() -> None:
     outputs = (random_logits(), random_logits(seed=3), random_logits(seed=4))
     labels = random_labels()
-    own = [segmentation_loss((output,), labels).item() for output in outputs]
-    assert segmentation_loss(outputs, labels, auxiliary=0.3).item() == pytest.approx(own[0] + 0.3 * (own[1] + own[2]))
-    assert segmentation_loss(outputs, labels, auxiliary=0.0).item() == pytest.approx(own[0])
+    own = [SegmentationLoss()((output,), labels).item() for output in outputs]
+    assert SegmentationLoss(auxiliary=0.3)(outputs, labels).item() == pytest.approx(own[0] + 0.3 * (own[1] + own[2]))
+    assert SegmentationLoss(auxiliary=0.0)(outputs, labels).item() == pytest.approx(own[0])
+
+
+def test_auxiliary_part_alone_is_the_rest_of_the_whole() -> None:
+    loss, labels = SegmentationLoss(), random_labels()
+    outputs = (random_logits(), random_logits(seed=3), random_logits(seed=4))
+    rest = loss.of_auxiliary(outputs[1:], labels)
+    assert loss(outputs, labels).item() == pytest.approx((loss(outputs[:1], labels) + rest).item())
+    assert loss.of_auxiliary((), labels).item() == 0.0
 
 
 def test_logits_of_any_stride_are_brought_to_the_labels() -> None:
@@ -146,9 +154,9 @@ def test_logits_of_any_stride_are_brought_to_the_labels() -> None:
 
 def test_low_precision_logits_are_scored_in_single_precision() -> None:
     logits, labels = random_logits(), random_labels()
-    loss = segmentation_loss((logits.bfloat16(),), labels)
+    loss = SegmentationLoss()((logits.bfloat16(),), labels)
     assert loss.dtype == torch.float32
-    assert loss.item() == segmentation_loss((logits.bfloat16().float(),), labels).item()
+    assert loss.item() == SegmentationLoss()((logits.bfloat16().float(),), labels).item()
 
 
 def test_distillation_is_least_where_student_and_teacher_agree() -> None:

@@ -1,4 +1,4 @@
-"""Training settings: what is refused, and how the learning rate goes."""
+"""Training settings: what is refused, and the learning rate that follows from them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from hyctas.errors import InvalidInput
+from search.training.schedule import learning_rate
 from search.training.settings import TrainingSettings
-from search.training.trainer import learning_rate
 
 REFUSED = [
     ("steps", 0, "at least 1"),
