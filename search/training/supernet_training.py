@@ -17,10 +17,11 @@ from hyctas.architecture import ArchitectureDefaults
 from hyctas.errors import CheckpointMismatch
 from hyctas.space import SearchSpace
 from search.batches import TrainingBatches
-from search.class_weights import class_weights
 from search.datasets.dataset import Dataset
+from search.evaluation.layout import memory_format
 from search.supernet.supernet import Supernet
-from search.training.checkpoint import load_checkpoint
+from search.training.checkpoint import load_checkpoint, load_parameters
+from search.training.objective import segmentation_loss
 from search.training.ranks import Rank
 from search.training.settings import TrainingSettings
 from search.training.supernet_passes import Draws, Run, Sandwich, SinglePath, extremes
@@ -84,7 +85,9 @@ class TrainedSupernet:
 
 
 def train_supernet(job: SupernetJob, *, rank: Rank, progress: TrainingProgress) -> None:
-    """Train, from wherever the folder's checkpoint stands; a finished one is left as it is.
+    """Train, from wherever the folder's checkpoint stands.
+
+    A supernet of these networks and this data set that was trained to the end is taken as it is, however it was trained.
 
     Args:
         job: What to train.
@@ -93,16 +96,16 @@ def train_supernet(job: SupernetJob, *, rank: Rank, progress: TrainingProgress) 
 
     Raises:
         CheckpointMismatch: The folder holds a checkpoint of something else.
-        TrainingDiverged: A loss is not finite.
+        TrainingDiverged: A loss or a gradient is not finite.
     """
+    if is_trained(job):
+        return
     training, dataset = job.training, job.dataset
-    supernet = Supernet(job.space, job.settings, training.seed).to(rank.device)
-    weights = None
-    if training.class_weights:
-        weights = torch.from_numpy(class_weights(dataset.training, len(dataset.classes))).to(rank.device)
+    supernet = Supernet(job.space, job.settings, training.seed)
+    supernet.to(rank.device, memory_format=memory_format(rank.device))
     Trainer(
-        Trained(supernet, job.identity, job.folder, leads=rank.leads),
-        _passes(job, rank.wrapped(supernet), weights),
+        Trained(supernet, job.identity, job.folder),
+        _passes(job, rank.wrapped(supernet), rank.device),
         TrainingBatches(
             split=dataset.training,
             size=(training.height, training.width),
@@ -113,9 +116,24 @@ def train_supernet(job: SupernetJob, *, rank: Rank, progress: TrainingProgress) 
             world=rank.world,
         ),
         training,
-        device=rank.device,
+        rank=rank,
         progress=progress,
     ).run()
+
+
+def is_trained(job: SupernetJob) -> bool:
+    """Whether the folder holds a finished supernet of the job's networks and data set.
+
+    Raises:
+        CheckpointMismatch: What it holds cannot be read.
+    """
+    found = load_checkpoint(job.folder)
+    if found is None:
+        return False
+    identity, state = found
+    wanted = {name: value for name, value in job.identity.items() if name != "training"}
+    alike = all(identity.get(name) == value for name, value in wanted.items())
+    return alike and state["step"] >= identity["training"]["steps"]
 
 
 def load_supernet(folder: Path, device: str | torch.device = "cpu") -> TrainedSupernet:
@@ -137,7 +155,7 @@ def load_supernet(folder: Path, device: str | torch.device = "cpu") -> TrainedSu
         raise CheckpointMismatch(f"the supernet in {folder} is trained for {state['step']} of {training.steps} steps")
     space = msgspec.convert(identity["space"], SearchSpace)
     supernet = Supernet(space, msgspec.convert(identity["networks"], ArchitectureDefaults), training.seed)
-    supernet.load_state_dict(state["parameters"])
+    load_parameters(supernet, folder, state)
     return TrainedSupernet(supernet.to(device), training, identity["dataset"], parameters_sha256(state["parameters"]))
 
 
@@ -150,10 +168,10 @@ def parameters_sha256(parameters: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _passes(job: SupernetJob, module: nn.Module, weights: Tensor | None) -> Passes:
+def _passes(job: SupernetJob, module: nn.Module, device: torch.device) -> Passes:
     run: Run = module
     draws = Draws(job.space, job.settings, job.training)
-    single = SinglePath(run, draws, job.training, weights)
+    loss = segmentation_loss(job.dataset, job.training, device)
     if job.training.passes == "single":
-        return single
-    return Sandwich(single, run, draws, extremes(job.space, job.settings, job.training))
+        return SinglePath(run, draws, loss)
+    return Sandwich(run, draws, loss, extremes(job.space, job.settings, job.training))
