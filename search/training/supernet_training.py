@@ -87,7 +87,7 @@ class TrainedSupernet:
 def train_supernet(job: SupernetJob, *, rank: Rank, progress: TrainingProgress) -> None:
     """Train, from wherever the folder's checkpoint stands.
 
-    A supernet of these networks and this data set that was trained to the end is taken as it is, however it was trained.
+    A finished supernet of these networks and this data set is taken as it is, however it was trained.
 
     Args:
         job: What to train.
