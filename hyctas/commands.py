@@ -32,6 +32,7 @@ COMMANDS: Final[Mapping[str, CommandSource]] = MappingProxyType(
         "predict": CommandSource("predictor.cli", "Predict the latency of architectures."),
         "serve": CommandSource("api.cli", "Answer POST /predict over HTTP."),
         "search": CommandSource("search.cli", "Search for networks that are fast and accurate."),
+        "report": CommandSource("search.report.cli", "Write a search as one HTML page."),
         "quickstart": CommandSource("hyctas.cli", "Profile this CPU, train, serve, ask and search, in minutes."),
     }
 )

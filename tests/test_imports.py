@@ -17,6 +17,7 @@ NEEDS_HEAVY = {
     "profiler.runtimes.torch",
     "search.batches",
     "search.loading",
+    "search.report.sample_predictions",
     "search.supernet.deriving",
     "search.supernet.slicing",
     "search.supernet.supernet",

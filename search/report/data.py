@@ -18,19 +18,19 @@ from search.report.values import Counts, Dot, FrontNetwork, Highlight, ReportDat
 
 
 def report_data(
-    run: SearchRunRecord, records: Sequence[CandidateRecord], *, supernet_sha256: str | None = None
+    run: SearchRunRecord, records: Sequence[CandidateRecord], *, found_sha256: str | None = None
 ) -> ReportData:
     """Turn what the database holds of a search into what a report says.
 
     Args:
         run: The search.
         records: Everything that it scored.
-        supernet_sha256: Of the supernet's parameters, where the search did not store it.
+        found_sha256: Of the parameters of the supernet that is in the folder now, for a search that stored none.
 
     Raises:
         InvalidArchitecture: A stored document is not one of an architecture.
     """
-    facts = run_facts(run, records, supernet_sha256=supernet_sha256)
+    facts = run_facts(run, records, found_sha256=found_sha256)
     candidates = [evaluated(record, run.targets) for record in records]
     by_key = {found.record.architecture_key: found for found in candidates}
     fronts = fronts_of(candidates, facts.limits_s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from search.report.blocks import code, commands, facts, paragraph
-from search.report.markup import Markup, element, joined
+from search.report.markup import Markup, element
 from search.report.reproduction import reproduction
 from search.report.run_facts import RunFacts
 from search.report.values import FrontNetwork, ReportData
@@ -92,12 +92,10 @@ def _card(data: ReportData, network: FrontNetwork, label: str) -> Markup:
 
 
 def _again(run: RunFacts) -> Iterator[Markup]:
-    yield element("h3", None, "Do it again")
+    yield element("h3", None, "Go on with it" if run.status == "interrupted" else "Do it again")
     yield commands(*reproduction(run))
-    sha256 = NONE if run.supernet_sha256 is None else run.supernet_sha256
-    models = (f"{', '.join(ids) if ids else 'none: every network was measured'}" for ids in run.model_ids.values())
-    named = [("supernet parameters (SHA-256)", code(sha256))]
-    named += [
-        (f"models of {target}", joined([code(names)])) for target, names in zip(run.model_ids, models, strict=True)
-    ]
+    digest = "supernet parameters (SHA-256)" + (", as they are now" if run.supernet_found else "")
+    named: list[tuple[str, str]] = [(digest, code(run.supernet_sha256 or NONE))]
+    for target, ids in run.model_ids.items():
+        named.append((f"models of {target}", code(", ".join(ids)) if ids else "none: every network was measured"))
     yield facts(named)

@@ -27,6 +27,7 @@ class RunFacts:
         dataset: What its networks were trained and evaluated on, or None likewise.
         supernet: Folder of the supernet's checkpoint, or None likewise.
         supernet_sha256: Of the supernet's parameters, or None where that is not known.
+        supernet_found: Whether that is of the supernet found later in the folder, since the search stored none.
         model_ids: The models that predicted, by target, oldest first.
         reference_point: Objectives up to which hypervolume counts, or None before the first generation.
         space: What it chose from, as stored.
@@ -46,6 +47,7 @@ class RunFacts:
     dataset: str | None
     supernet: str | None
     supernet_sha256: str | None
+    supernet_found: bool
     model_ids: Mapping[str, tuple[str, ...]]
     reference_point: tuple[float, ...] | None
     space: Document
@@ -60,16 +62,17 @@ class RunFacts:
 
 
 def run_facts(
-    run: SearchRunRecord, candidates: Sequence[CandidateRecord], *, supernet_sha256: str | None = None
+    run: SearchRunRecord, candidates: Sequence[CandidateRecord], *, found_sha256: str | None = None
 ) -> RunFacts:
     """Read what the database says of a search; settings that it does not hold are None.
 
     Args:
         run: The search.
         candidates: What it scored.
-        supernet_sha256: Of the supernet's parameters, where the search did not store it.
+        found_sha256: Of the parameters of the supernet that is in the folder now, for a search that stored none.
     """
     search = run.settings.get("search", {})
+    stored_sha256 = supernet_sha256(run)
     return RunFacts(
         id=run.id,
         status=run.status,
@@ -82,13 +85,20 @@ def run_facts(
         evaluations=search.get("evaluations"),
         dataset=run.settings.get("dataset"),
         supernet=run.settings.get("supernet"),
-        supernet_sha256=run.summary.get("supernet_sha256", supernet_sha256),
+        supernet_sha256=stored_sha256 or found_sha256,
+        supernet_found=stored_sha256 is None and found_sha256 is not None,
         model_ids={target: _model_ids(target, candidates) for target in run.targets},
         reference_point=run.reference_point,
         space=run.space,
         settings=run.settings,
         summary=run.summary,
     )
+
+
+def supernet_sha256(run: SearchRunRecord) -> str | None:
+    """SHA-256 over the parameters of the supernet, as the search stored it."""
+    found: str | None = run.summary.get("supernet_sha256") or run.settings.get("supernet_sha256")
+    return found
 
 
 def _limits_s(search: Mapping[str, Any], targets: int) -> tuple[float | None, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,63 +22,67 @@ from search.training.supernet_training import TrainedSupernet, load_supernet
 
 
 @dataclass(frozen=True, slots=True)
-class SampleRequest:
-    """Which images to segment, and with what.
+class SampleSource:
+    """The supernet of a search, and the data set that it learned from.
 
     Attributes:
-        images: Validation images, spread evenly over the split.
-        recalibration_batches: Batches for the batch norms of each network.
-        supernet: Folder of the trained supernet.
-        sha256: Of its parameters as the search used them; None takes what is there.
-        dataset: Name of the data set, as for :func:`search.datasets.catalogue.open_dataset`.
+        trained: The supernet.
+        dataset: The data set.
     """
 
-    images: int
-    recalibration_batches: int
-    supernet: str
-    sha256: str | None
-    dataset: str
+    trained: TrainedSupernet
+    dataset: Dataset
 
 
-def sample_set(request: SampleRequest, networks: Sequence[Architecture]) -> SampleSet:
-    """Segment a few validation images with each network, on slices of the supernet.
+def open_source(supernet: str, dataset: str, *, sha256: str | None) -> SampleSource:
+    """Open what a search worked with.
 
     Args:
-        request: What to open.
-        networks: Networks of the supernet's space.
+        supernet: Folder of the trained supernet.
+        dataset: Name of the data set, as for :func:`search.datasets.catalogue.open_dataset`.
+        sha256: Of the supernet's parameters as the search used them; None takes what is there.
 
     Raises:
-        CheckpointMismatch: The supernet is not the one of the search, or learned from other images.
+        CheckpointMismatch: The supernet is not there, is another one, or learned from other images.
         DatasetError: The data set cannot be read.
-        InvalidInput: Its classes are not those of the supernet.
     """
-    trained = load_supernet(Path(request.supernet))
-    dataset = open_dataset(request.dataset)
-    _check(request, trained, dataset)
-    size = (trained.training.height, trained.training.width)
-    quality = SupernetQuality(trained.supernet, dataset, size)
-    modules = [(network.key, quality.network(network, request.recalibration_batches)) for network in networks]
-    batches = EvaluationBatches(dataset.validation, size, batch_size=1, limit=request.images)
-    return SampleSet(dataset.classes, tuple(_samples(batches, modules)))
-
-
-def supernet_sha256(folder: str) -> str:
-    """SHA-256 over the parameters of a trained supernet.
-
-    Raises:
-        CheckpointMismatch: The folder holds none.
-    """
-    return load_supernet(Path(folder)).sha256
-
-
-def _check(request: SampleRequest, trained: TrainedSupernet, dataset: Dataset) -> None:
-    if request.sha256 is not None and trained.sha256 != request.sha256:
+    trained = load_supernet(Path(supernet))
+    if sha256 is not None and trained.sha256 != sha256:
         raise CheckpointMismatch(
-            f"the supernet in {request.supernet} has SHA-256 {trained.sha256[:12]}..., the search used "
-            f"{request.sha256[:12]}..."
+            f"the supernet in {supernet} has SHA-256 {trained.sha256[:12]}..., the search used {sha256[:12]}..."
         )
-    if trained.dataset != dataset.digest:
-        raise CheckpointMismatch(f"the supernet in {request.supernet} learned from other images than {request.dataset}")
+    opened = open_dataset(dataset)
+    if trained.dataset != opened.digest:
+        raise CheckpointMismatch(f"the supernet in {supernet} learned from other images than those of {dataset}")
+    return SampleSource(trained, opened)
+
+
+def sample_set(
+    source: SampleSource,
+    networks: Sequence[Architecture],
+    *,
+    images: int,
+    recalibration_batches: int,
+    said: Callable[[str], None] = lambda line: None,
+) -> SampleSet:
+    """Segment validation images with networks on slices of the supernet.
+
+    Args:
+        source: Supernet and data set.
+        networks: Networks of the supernet's space.
+        images: How many images, spread evenly over the split.
+        recalibration_batches: Batches for the batch norms of each network.
+        said: Told in a line how it goes on.
+    """
+    dataset, training = source.dataset, source.trained.training
+    size = (training.height, training.width)
+    quality = SupernetQuality(source.trained.supernet, dataset, size)
+    modules = []
+    for position, network in enumerate(networks, start=1):
+        said(f"preparing network {position} of {len(networks)} for sample segmentations")
+        modules.append((network.key, quality.network(network, recalibration_batches)))
+    batches = EvaluationBatches(dataset.validation, size, batch_size=1, limit=images)
+    return SampleSet(dataset.classes, tuple(_samples(batches, modules)))
 
 
 def _samples(batches: EvaluationBatches, modules: Sequence[tuple[str, GraphModule]]) -> Iterator[SegmentationSample]:
