@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -13,11 +16,22 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         OSError: The disk is full, or the folder cannot be written; the old content is still there.
     """
+    with replacing(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write; when the block ends it takes the place of `path`, as :func:`write_atomically` does.
+
+    Raises:
+        OSError: The disk is full, or the folder cannot be written; the old content is still there.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=_unfinished_prefix(path))
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(name, path)
@@ -25,6 +39,16 @@ def write_atomically(path: Path, content: bytes) -> None:
         Path(name).unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what killed processes left of writing `path`; nobody else may be writing it."""
+    for found in path.parent.glob(f"{_unfinished_prefix(path)}*"):
+        found.unlink(missing_ok=True)
+
+
+def _unfinished_prefix(path: Path) -> str:
+    return f".{path.name}."
 
 
 def _sync_folder(folder: Path) -> None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import torch
+from torch import nn
 
 from hyctas.errors import CheckpointMismatch
-from search.atomic import write_atomically
+from search.atomic import remove_unfinished, replacing
 
 VERSION: Final = 1
 NAME: Final = "checkpoint.pt"
+ABSENT: Final = "absent"
 
 
 def save_checkpoint(folder: Path, identity: Mapping[str, Any], state: Mapping[str, Any]) -> None:
@@ -23,10 +24,17 @@ def save_checkpoint(folder: Path, identity: Mapping[str, Any], state: Mapping[st
         folder: Where it lies.
         identity: What it is a checkpoint of, as JSON values.
         state: Tensors and plain values.
+
+    Raises:
+        OSError: The disk is full, or the folder cannot be written; the old checkpoint is still there.
     """
-    content = io.BytesIO()
-    torch.save({"version": VERSION, "identity": dict(identity), "state": dict(state)}, content)
-    write_atomically(folder / NAME, content.getvalue())
+    with replacing(folder / NAME) as file:
+        torch.save({"version": VERSION, "identity": dict(identity), "state": dict(state)}, file)
+
+
+def remove_unfinished_checkpoints(folder: Path) -> None:
+    """Remove what killed processes left in `folder`; nobody else may be training into it."""
+    remove_unfinished(folder / NAME)
 
 
 def load_checkpoint(
@@ -46,9 +54,11 @@ def load_checkpoint(
         return None
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
-        version, kept, state = found["version"], found["identity"], found["state"]
+        version, kept, state = found["version"], dict(found["identity"]), dict(found["state"])
     except Exception as error:  # torch.load raises whatever it meets
-        raise CheckpointMismatch(f"{path} is not a checkpoint that can be read: {error}") from error
+        raise CheckpointMismatch(
+            f"{path} is not a checkpoint that can be read: {error}; remove it, or give another folder"
+        ) from error
     if version != VERSION:
         raise CheckpointMismatch(f"{path} has format version {version}; this is version {VERSION}")
     if identity is not None:
@@ -56,10 +66,34 @@ def load_checkpoint(
     return kept, state
 
 
+def load_parameters(module: nn.Module, folder: Path, state: Mapping[str, Any]) -> None:
+    """Copy the parameters in the state of the checkpoint of `folder` into `module`.
+
+    Raises:
+        CheckpointMismatch: They are not those of the module, though it is the same supernet or network.
+    """
+    try:
+        module.load_state_dict(state["parameters"])
+    except RuntimeError as error:
+        raise CheckpointMismatch(
+            f"{folder / NAME} was written by another version of hyctas: {error}; give another folder"
+        ) from error
+
+
 def _check(path: Path, kept: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
-    for name in sorted({*kept, *expected}):
-        if kept.get(name) != expected.get(name):
-            raise CheckpointMismatch(
-                f"{path} belongs to another training: {name} is {kept.get(name)!r} there and {expected.get(name)!r} "
-                "here; give another folder, or the former options"
-            )
+    there, here = dict(_flat(kept)), dict(_flat(expected))
+    differing = [name for name in {**here, **there} if there.get(name, ABSENT) != here.get(name, ABSENT)]
+    if differing:
+        facts = (f"{name} is {there.get(name, ABSENT)} there and {here.get(name, ABSENT)} here" for name in differing)
+        raise CheckpointMismatch(
+            f"{path} belongs to another training: {'; '.join(facts)}. Give another folder, or the former options"
+        )
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested values as pairs of a dotted name and a value."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, list(value) if isinstance(value, tuple) else value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -12,30 +13,40 @@ from torch.nn import functional
 from search.datasets.dataset import IGNORE
 
 
-def segmentation_loss(
-    outputs: Sequence[Tensor],
-    labels: Tensor,
-    *,
-    hardest: float = 0.2,
-    mastered: float = 0.7,
-    auxiliary: float = 0.2,
-    class_weights: Tensor | None = None,
-) -> Tensor:
+@dataclass(frozen=True, slots=True)
+class SegmentationLoss:
     """Loss of a network in its training form: that of its logits, and a share of that of each auxiliary output.
 
-    Args:
-        outputs: Logits (batch, classes, h, w) at any stride, then auxiliary ones.
-        labels: Class ids or ``IGNORE`` (batch, height, width).
+    Attributes:
         hardest: Least share of the pixels that count, the hardest ones.
         mastered: Probability of the true class from which on a pixel need not count.
         auxiliary: Weight of each auxiliary output.
-        class_weights: Weight of each class, (classes,).
+        class_weights: Weight of each class, (classes,); all weigh the same unless given.
     """
-    losses = [
-        hard_pixel_cross_entropy(output, labels, hardest=hardest, mastered=mastered, class_weights=class_weights)
-        for output in outputs
-    ]
-    return losses[0] + auxiliary * sum(losses[1:], torch.zeros_like(losses[0]))
+
+    hardest: float = 0.2
+    mastered: float = 0.7
+    auxiliary: float = 0.2
+    class_weights: Tensor | None = field(default=None, compare=False)
+
+    def __call__(self, outputs: Sequence[Tensor], labels: Tensor) -> Tensor:
+        """The loss, a scalar.
+
+        Args:
+            outputs: Logits (batch, classes, h, w) at any stride, then auxiliary ones.
+            labels: Class ids or ``IGNORE`` (batch, height, width).
+        """
+        return self._of(outputs[0], labels) + self.of_auxiliary(outputs[1:], labels)
+
+    def of_auxiliary(self, outputs: Sequence[Tensor], labels: Tensor) -> Tensor:
+        """The part of auxiliary outputs, however many there are."""
+        nothing = torch.zeros((), device=labels.device)
+        return self.auxiliary * sum((self._of(output, labels) for output in outputs), nothing)
+
+    def _of(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return hard_pixel_cross_entropy(
+            logits, labels, hardest=self.hardest, mastered=self.mastered, class_weights=self.class_weights
+        )
 
 
 def hard_pixel_cross_entropy(

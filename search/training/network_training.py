@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from hyctas.architecture import Architecture
@@ -15,13 +14,14 @@ from hyctas.lowering import lower
 from hyctas.torch_form import GraphModule, load_numpy, to_numpy
 from hyctas.weights import initial_weights
 from search.batches import TrainingBatches
-from search.class_weights import class_weights
 from search.datasets.dataset import Dataset
+from search.evaluation.layout import memory_format
 from search.supernet.deriving import derive
 from search.supernet.sizes import resized, with_logits
 from search.supernet.supernet import Supernet
-from search.training.checkpoint import load_checkpoint
-from search.training.losses import segmentation_loss
+from search.training.checkpoint import load_checkpoint, load_parameters
+from search.training.losses import SegmentationLoss
+from search.training.objective import segmentation_loss
 from search.training.ranks import Rank
 from search.training.settings import TrainingSettings
 from search.training.trainer import PassLoss, Trained, Trainer, TrainingProgress
@@ -65,21 +65,16 @@ class NetworkJob:
 class OneNetwork:
     """Each step trains the same network."""
 
-    def __init__(self, module: GraphModule, job: NetworkJob, weights: Tensor | None) -> None:
+    def __init__(self, module: GraphModule, architecture: Architecture, loss: SegmentationLoss) -> None:
         self._module = module
-        self._architecture = job.trained_form
-        self._training = job.training
-        self._weights = weights
+        self._architecture = architecture
+        self._loss = loss
 
     def losses(self, step: int, images: Tensor, labels: Tensor) -> Iterator[PassLoss]:
         """The segmentation loss."""
-        t = self._training
         outputs = self._module(images)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-        loss = segmentation_loss(
-            outputs, labels, hardest=t.hardest, mastered=t.mastered, auxiliary=t.auxiliary, class_weights=self._weights
-        )
-        yield PassLoss(self._architecture, loss)
+        yield PassLoss(self._architecture, self._loss(outputs, labels))
 
 
 def train_network(
@@ -94,20 +89,18 @@ def train_network(
 
     Args:
         job: What to train.
-        rank: On which device.
+        rank: On which device; several processes train supernets only.
         progress: Told how it goes on.
         supernet: Whose slices to start from; none starts from scratch.
         until: Stop after this step, if it is not the last.
 
     Raises:
         CheckpointMismatch: The folder holds a checkpoint of something else.
-        TrainingDiverged: A loss is not finite.
+        TrainingDiverged: A loss or a gradient is not finite.
     """
     training, dataset = job.training, job.dataset
-    module = _initial(job, supernet).to(rank.device)
-    weights = None
-    if training.class_weights:
-        weights = torch.from_numpy(class_weights(dataset.training, len(dataset.classes))).to(rank.device)
+    module = _initial(job, supernet)
+    module.to(rank.device, memory_format=memory_format(rank.device))
     batches = TrainingBatches(
         split=dataset.training,
         size=(training.height, training.width),
@@ -116,8 +109,8 @@ def train_network(
         workers=rank.loaders,
     )
     trained = Trained(module, job.identity, job.folder)
-    passes = OneNetwork(module, job, weights)
-    Trainer(trained, passes, batches, training, device=rank.device, progress=progress).run(until=until)
+    passes = OneNetwork(module, job.trained_form, segmentation_loss(dataset, training, rank.device))
+    Trainer(trained, passes, batches, training, rank=rank, progress=progress).run(until=until)
     return deployed(job.architecture, module)
 
 
@@ -127,7 +120,7 @@ def load_network(job: NetworkJob) -> GraphModule | None:
     if found is None or found[1]["step"] < job.training.steps:
         return None
     module = _initial(job, None)
-    module.load_state_dict(found[1]["parameters"])
+    load_parameters(module, job.folder, found[1])
     return deployed(job.architecture, module)
 
 

@@ -33,12 +33,11 @@ class Rank:
     def wrapped(self, module: nn.Module) -> nn.Module:
         """The module as it is to be called, so that gradients are averaged over all processes.
 
-        Each step uses other parameters than the one before, so those without a gradient are looked for.
+        Each step uses other parameters than the one before, so those without a gradient are looked for. A pass must
+        use all outputs in its loss. Every pass averages: where passes of a step run different networks, averaging
+        after the last alone would leave out what only the others used.
         """
-        if self.world == 1:
-            return module
-        devices = [self.device.index] if self.device.type == "cuda" else None
-        return DistributedDataParallel(module, device_ids=devices, find_unused_parameters=True)
+        return module if self.world == 1 else DistributedDataParallel(module, find_unused_parameters=True)
 
 
 def alone(device: str | None = None) -> Rank:

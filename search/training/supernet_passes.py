@@ -14,7 +14,7 @@ from hyctas.network_macs import network_macs
 from hyctas.sampling import sample_structured
 from hyctas.space import SearchSpace
 from search.supernet.sizes import resized, with_logits
-from search.training.losses import distillation_loss, segmentation_loss
+from search.training.losses import SegmentationLoss, distillation_loss
 from search.training.settings import TrainingSettings
 from search.training.trainer import PassLoss
 
@@ -56,49 +56,43 @@ class Draws:
 class SinglePath:
     """One network a step; Guo et al., "Single Path One-Shot Neural Architecture Search", ECCV 2020."""
 
-    def __init__(self, run: Run, draws: Draws, training: TrainingSettings, class_weights: Tensor | None) -> None:
+    def __init__(self, run: Run, draws: Draws, loss: SegmentationLoss) -> None:
         self._run = run
         self._draws = draws
-        self._training = training
-        self._class_weights = class_weights
+        self._loss = loss
 
     def losses(self, step: int, images: Tensor, labels: Tensor) -> Iterator[PassLoss]:
         """The loss of the step's network."""
         network = self._draws.network(step)
-        yield PassLoss(network, self.loss(self._run(network, images), labels))
-
-    def loss(self, outputs: tuple[Tensor, ...], labels: Tensor) -> Tensor:
-        """The segmentation loss."""
-        t = self._training
-        weights = self._class_weights
-        return segmentation_loss(
-            outputs, labels, hardest=t.hardest, mastered=t.mastered, auxiliary=t.auxiliary, class_weights=weights
-        )
+        yield PassLoss(network, self._loss(self._run(network, images), labels))
 
 
 class Sandwich:
     """The largest network on the labels; two drawn ones and the smallest on what the largest says.
 
-    Yu and Huang, "Universally Slimmable Networks and Improved Training Techniques", ICCV 2019.
+    Auxiliary outputs always learn from the labels. Yu and Huang, "Universally Slimmable Networks and Improved Training
+    Techniques", ICCV 2019.
     """
 
-    def __init__(self, single: SinglePath, run: Run, draws: Draws, ends: tuple[Architecture, Architecture]) -> None:
-        self._single = single
+    def __init__(self, run: Run, draws: Draws, loss: SegmentationLoss, ends: tuple[Architecture, Architecture]) -> None:
         self._run = run
         self._draws = draws
+        self._loss = loss
         self._largest, self._smallest = ends
 
     def losses(self, step: int, images: Tensor, labels: Tensor) -> Iterator[PassLoss]:
         """The loss of each of the four networks."""
         outputs = self._run(self._largest, images)
         teacher = outputs[0].detach()
-        yield PassLoss(self._largest, self._single.loss(outputs, labels))
+        yield PassLoss(self._largest, self._loss(outputs, labels))
         for number in range(TAUGHT):
-            yield self._taught(self._draws.network(TAUGHT * step + number), images, teacher)
-        yield self._taught(self._smallest, images, teacher)
+            yield self._taught(self._draws.network(TAUGHT * step + number), images, labels, teacher)
+        yield self._taught(self._smallest, images, labels, teacher)
 
-    def _taught(self, network: Architecture, images: Tensor, teacher: Tensor) -> PassLoss:
-        return PassLoss(network, distillation_loss(self._run(network, images)[0], teacher))
+    def _taught(self, network: Architecture, images: Tensor, labels: Tensor, teacher: Tensor) -> PassLoss:
+        logits, *auxiliary = self._run(network, images)
+        taught = distillation_loss(logits, teacher)
+        return PassLoss(network, taught + self._loss.of_auxiliary(auxiliary, labels))
 
 
 def extremes(

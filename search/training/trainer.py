@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -14,15 +15,24 @@ from torch import Tensor, nn
 
 from hyctas.architecture import Architecture
 from hyctas.architecture_json import to_json
-from hyctas.errors import TrainingDiverged
+from hyctas.errors import CheckpointMismatch, TrainingDiverged
 from search.atomic import write_atomically
-from search.batches import TrainingBatches
-from search.training.checkpoint import load_checkpoint, save_checkpoint
+from search.batches import Batch, TrainingBatches
+from search.evaluation.layout import memory_format
+from search.training.checkpoint import (
+    load_checkpoint,
+    load_parameters,
+    remove_unfinished_checkpoints,
+    save_checkpoint,
+)
+from search.training.optimiser import clip_gradients, optimiser_of, set_learning_rate
+from search.training.precision import forward_dtype
+from search.training.ranks import Rank
+from search.training.schedule import learning_rate
 from search.training.settings import TrainingSettings
+from search.training.training_log import StepRecord, TrainingLog
 
-LOG: Final = "training.jsonl"
 DIVERGED: Final = "diverged.json"
-POWER: Final = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +73,28 @@ class Trained:
         module: Owns the parameters.
         identity: What its checkpoint belongs to, as JSON values.
         folder: Folder of checkpoint and log.
-        leads: Whether this process writes them; of several that train together one does.
     """
 
     module: nn.Module
     identity: Mapping[str, Any] = field(hash=False)
     folder: Path
-    leads: bool = True
 
 
 class Trainer:
     """Trains until the last step, from wherever the folder's checkpoint stands.
 
+    On a CPU a resumed training ends with the same bits as one that was not interrupted, given as many threads. On a
+    GPU it need not: the gradient of bilinear resizing has no deterministic form there. No random state is kept, as
+    what is drawn depends on the seed and the step alone.
+
     Args:
-        trained: What to train.
+        trained: What to train; its module is on the rank's device, in :func:`search.evaluation.layout.memory_format`.
         passes: What a step does.
         batches: Data; what a step gets depends on its number alone, so nothing but the number has to be kept.
         settings: How.
-        device: Where the module is.
+        rank: Which process this is of those that train together, and on which device.
         progress: Told how it goes on.
+        clock: Gives nanoseconds.
     """
 
     def __init__(
@@ -91,18 +104,21 @@ class Trainer:
         batches: TrainingBatches,
         settings: TrainingSettings,
         *,
-        device: torch.device,
+        rank: Rank,
         progress: TrainingProgress,
+        clock: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
         self._trained = trained
         self._passes = passes
         self._batches = batches
         self._settings = settings
-        self._device = device
+        self._rank = rank
         self._progress = progress
+        self._clock = clock
+        self._log = TrainingLog(trained.folder)
         self._optimiser = optimiser_of(trained.module, settings)
-        self._precision = _precision(settings, device)
-        self._scaler = torch.amp.GradScaler(device.type, enabled=self._precision is torch.float16)
+        self._dtype = forward_dtype(settings.precision, rank.device)
+        self._scaler = torch.amp.GradScaler(rank.device.type, enabled=self._dtype is torch.float16)
 
     def run(self, *, until: int | None = None) -> None:
         """Go through all steps that are left.
@@ -112,7 +128,7 @@ class Trainer:
 
         Raises:
             CheckpointMismatch: The folder holds a checkpoint of something else.
-            TrainingDiverged: A loss is not finite; the last checkpoint is kept.
+            TrainingDiverged: A loss or a gradient is not finite; the last checkpoint is kept.
         """
         first = self._resume()
         steps = self._settings.steps
@@ -125,103 +141,90 @@ class Trainer:
             if (step + 1) % self._settings.checkpoint_every == 0 or step + 1 == last:
                 self._keep(step + 1)
 
-    def _step(self, step: int, batches: Iterator[Any]) -> float:
+    def _step(self, step: int, batches: Iterator[Batch]) -> float:
+        started_ns = self._clock()
         rate = learning_rate(step, self._settings)
-        for group in self._optimiser.param_groups:
-            group["lr"] = rate
+        set_learning_rate(self._optimiser, rate)
         self._optimiser.zero_grad(set_to_none=True)
-        losses = [loss for _ in range(self._settings.accumulation) for loss in self._backward(step, next(batches))]
-        if self._settings.clip_norm:
-            self._scaler.unscale_(self._optimiser)
-            nn.utils.clip_grad_norm_(self._trained.module.parameters(), self._settings.clip_norm)
-        self._scaler.step(self._optimiser)
-        self._scaler.update()
-        mean = sum(losses) / len(losses)
-        self._log(step, mean, rate)
-        return mean
+        passes = [found for _ in range(self._settings.accumulation) for found in self._backward(step, next(batches))]
+        networks = tuple(dict.fromkeys(architecture for architecture, _ in passes))
+        norm = self._update(step, networks)
+        loss = sum(loss for _, loss in passes) / len(passes)
+        if self._rank.leads:
+            seconds = (self._clock() - started_ns) / 1e9
+            self._log.add(StepRecord(step, loss, rate, norm, seconds, tuple(network.key for network in networks)))
+        return loss
 
-    def _backward(self, step: int, batch: Any) -> Iterator[float]:
-        images, labels = batch.images.to(self._device), batch.labels.to(self._device)
-        passes = self._passes.losses(step, images, labels)
+    def _backward(self, step: int, batch: Batch) -> Iterator[tuple[Architecture, float]]:
+        """Let each pass go backwards; the network of each, and its loss."""
+        device = self._rank.device
+        images = batch.images.to(device, memory_format=memory_format(device))
+        passes = self._passes.losses(step, images, batch.labels.to(device))
         while True:
-            with torch.autocast(self._device.type, self._precision, enabled=self._precision is not torch.float32):
+            with torch.autocast(device.type, self._dtype, enabled=self._dtype is not torch.float32):
                 found = next(passes, None)
             if found is None:
                 return
             loss = found.loss.item()
             if not math.isfinite(loss):
-                self._diverged(step, found.architecture, loss)
+                raise self._diverged(f"the loss of step {step} is {loss}", (found.architecture,))
             self._scaler.scale(found.loss / self._settings.accumulation).backward()
-            yield loss
+            yield found.architecture, loss
 
-    def _diverged(self, step: int, architecture: Architecture, loss: float) -> None:
+    def _update(self, step: int, networks: Sequence[Architecture]) -> float | None:
+        """Apply the gradients; returns their length. Those that overflow in fp16 are left out, with a smaller scale."""
+        self._scaler.unscale_(self._optimiser)
+        norm = clip_gradients(self._trained.module, self._settings.clip_norm)
+        if not math.isfinite(norm) and not self._scaler.is_enabled():
+            raise self._diverged(f"the gradient of step {step} has length {norm}", networks)
+        self._scaler.step(self._optimiser)
+        self._scaler.update()
+        return norm if math.isfinite(norm) else None
+
+    def _diverged(self, what: str, networks: Sequence[Architecture]) -> TrainingDiverged:
         path = self._trained.folder / DIVERGED
-        write_atomically(path, json.dumps(to_json(architecture), indent=2).encode())
-        raise TrainingDiverged(
-            f"the loss of step {step} is {loss}, of the network {architecture.key[:12]} ({path}); the checkpoint "
+        documents = [to_json(network) for network in networks]
+        write_atomically(path, json.dumps(documents[0] if len(documents) == 1 else documents, indent=2).encode())
+        keys = ", ".join(network.key[:12] for network in networks)
+        return TrainingDiverged(
+            f"{what}, of {'the network' if len(networks) == 1 else 'the networks'} {keys} ({path}); the checkpoint "
             f"before it is kept. Lower the learning rate ({self._settings.learning_rate:g}) or clip gradients"
         )
 
     def _resume(self) -> int:
         """Load the checkpoint, if there is one; returns the step to go on with."""
         found = load_checkpoint(self._trained.folder, self._trained.identity)
-        step = 0
-        if found is not None:
-            state = found[1]
-            step = int(state["step"])
-            self._trained.module.load_state_dict(state["parameters"])
-            self._optimiser.load_state_dict(state["optimiser"])
-            self._scaler.load_state_dict(state["scaler"])
-        if self._trained.leads:
-            _cut_log(self._trained.folder / LOG, step)
+        step = 0 if found is None else self._load(found[1])
+        if self._rank.leads:
+            remove_unfinished_checkpoints(self._trained.folder)
+            self._log.cut(step)
         return step
 
+    def _load(self, state: Mapping[str, Any]) -> int:
+        step = int(state["step"])
+        load_parameters(self._trained.module, self._trained.folder, state)
+        if step < self._settings.steps:
+            self._check_world(int(state["world"]))
+            self._optimiser.load_state_dict(state["optimiser"])
+            self._scaler.load_state_dict(state["scaler"])
+        return step
+
+    def _check_world(self, before: int) -> None:
+        """Other shares of the data would repeat some images and leave out others."""
+        if before != self._rank.world:
+            raise CheckpointMismatch(
+                f"{self._trained.folder} holds a training by {before} processes together, which {self._rank.world} "
+                f"cannot go on with; train with {before}, or give another folder"
+            )
+
     def _keep(self, step: int) -> None:
-        if not self._trained.leads:
+        """Write a checkpoint; that of the last step holds no more than a finished training needs."""
+        if not self._rank.leads:
             return
-        state = {
-            "step": step,
-            "parameters": self._trained.module.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
-            "scaler": self._scaler.state_dict(),
-        }
+        state: dict[str, Any] = {"step": step, "parameters": self._trained.module.state_dict()}
+        if step < self._settings.steps:
+            state["world"] = self._rank.world
+            state["optimiser"] = self._optimiser.state_dict()
+            state["scaler"] = self._scaler.state_dict()
+        self._log.sync()
         save_checkpoint(self._trained.folder, self._trained.identity, state)
-
-    def _log(self, step: int, loss: float, rate: float) -> None:
-        if self._trained.leads:
-            with (self._trained.folder / LOG).open("a") as file:
-                file.write(json.dumps({"step": step, "loss": loss, "learning_rate": rate}) + "\n")
-
-
-def optimiser_of(module: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
-    """The optimiser; weights decay, biases, batch norms and gates do not. What has no gradient stays as it is."""
-    weights = [p for p in module.parameters() if p.ndim > 1]
-    others = [p for p in module.parameters() if p.ndim <= 1]
-    groups = [{"params": weights, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    make: Callable[..., torch.optim.Optimizer] = torch.optim.AdamW
-    if settings.optimiser == "sgd":
-        return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=settings.momentum)
-    return make(groups, lr=settings.learning_rate)
-
-
-def learning_rate(step: int, settings: TrainingSettings) -> float:
-    """Linear warm-up, then polynomial decay with power 0.9 to nothing."""
-    rising = min(1.0, (step + 1) / max(1, settings.warmup_steps))
-    falling: float = (1.0 - step / settings.steps) ** POWER
-    return settings.learning_rate * rising * falling
-
-
-def _precision(settings: TrainingSettings, device: torch.device) -> torch.dtype:
-    if settings.precision == "auto":
-        on_cuda = device.type == "cuda" and torch.cuda.is_bf16_supported()
-        return torch.bfloat16 if on_cuda else torch.float32
-    return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[settings.precision]
-
-
-def _cut_log(path: Path, step: int) -> None:
-    """Drop the lines of steps that are done again."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return
-    kept = [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")][:step]
-    write_atomically(path, "".join(kept).encode())
