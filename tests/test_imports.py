@@ -22,6 +22,17 @@ NEEDS_HEAVY = {
     "search.supernet.slicing",
     "search.supernet.supernet",
     "search.supernet.wiring",
+    "search.training.checkpoint",
+    "search.training.distributed",
+    "search.training.losses",
+    "search.training.network_training",
+    "search.training.objective",
+    "search.training.optimiser",
+    "search.training.precision",
+    "search.training.ranks",
+    "search.training.supernet_passes",
+    "search.training.supernet_training",
+    "search.training.trainer",
 }
 """Modules that exist to talk to one heavy package, and are imported only where it is used."""
 
