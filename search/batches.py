@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hyctas.errors import InvalidInput
+from hyctas.errors import DatasetError, InvalidInput
 from search.augmentation import Augmentation, augmented
 from search.datasets.dataset import Split
 from search.loading import loaded
@@ -61,6 +61,7 @@ class TrainingBatches:
 
     Raises:
         InvalidInput: A value is out of range.
+        DatasetError: The split is empty.
     """
 
     split: Split
@@ -79,7 +80,7 @@ class TrainingBatches:
         _check_at_least("batch_size", self.batch_size, 1)
         _check_at_least("seed", self.seed, 0)
         _check_at_least("workers", self.workers, 0)
-        _check_at_least("the number of training images", len(self.split), 1)
+        _check_not_empty(self.split)
         if not 0 <= self.rank < self.world:
             raise InvalidInput("rank", self.rank, f"0 to {self.world - 1}, one of {self.world} processes")
 
@@ -115,12 +116,13 @@ class EvaluationBatches(Sequence[Batch]):
 
     Raises:
         InvalidInput: A value is out of range.
+        DatasetError: The split is empty.
     """
 
     def __init__(self, split: Split, size: Size, *, batch_size: int, limit: int | None = None) -> None:
         check_size(size)
         _check_at_least("batch_size", batch_size, 1)
-        _check_at_least("the number of images", len(split), 1)
+        _check_not_empty(split)
         if limit is not None:
             _check_at_least("limit", limit, 1)
         self.split, self.size, self.batch_size = split, size, batch_size
@@ -154,11 +156,12 @@ def fixed_batches(split: Split, size: Size, batch_size: int, count: int) -> tupl
 
     Raises:
         InvalidInput: `batch_size` is 1: a batch norm at one pixel has no variance then.
+        DatasetError: The split is empty.
     """
     check_size(size)
     _check_at_least("batch_size", batch_size, 2)
     _check_at_least("count", count, 1)
-    _check_at_least("the number of images", len(split), 1)
+    _check_not_empty(split)
     indices = spread(len(split), batch_size * count)
     return tuple(unchanged(split, indices[number::count], size) for number in range(count))
 
@@ -177,6 +180,11 @@ def _stacked(views: Sequence[View]) -> Batch:
     images = torch.from_numpy(np.stack([view.image for view in views]))
     labels = torch.from_numpy(np.stack([view.labels for view in views]).astype(np.int64))
     return Batch(images, labels)
+
+
+def _check_not_empty(split: Split) -> None:
+    if not len(split):
+        raise DatasetError(f"there are no {split.name} images")
 
 
 def _check_at_least(name: str, value: int, smallest: int) -> None:
