@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from hyctas.architecture import ArchitectureDefaults
-from hyctas.errors import CheckpointMismatch
+from hyctas.errors import CheckpointMismatch, InvalidInput
 from hyctas.space import SearchSpace
 from search.settings import SearchSettings
 from search.training.settings import TrainingSettings
@@ -31,6 +31,9 @@ class SearchPlan:
         epochs: How often a sample of the front is measured and the predictor refitted on the way; 0 for never.
         measure: Whether to measure doubtful predictions and the final front.
         measured_networks: Networks to measure in each epoch.
+
+    Raises:
+        InvalidInput: A number is too small.
     """
 
     search: SearchSettings
@@ -44,6 +47,12 @@ class SearchPlan:
     epochs: int = 0
     measure: bool = False
     measured_networks: int = 8
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be followed."""
+        for name, least in (("epochs", 0), ("measured_networks", 1)):
+            if getattr(self, name) < least:
+                raise InvalidInput(name, getattr(self, name), f"at least {least}")
 
 
 def plan_to_json(plan: SearchPlan) -> dict[str, Any]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Final
 
 from hyctas.errors import InvalidInput
-from search.evolution.algorithms import AlgorithmName
+from search.evolution.algorithms import ALGORITHMS, AlgorithmName
+
+LEAST: Final = {"population": 4, "evaluations": 1, "seed": 0, "recalibration_batches": 1, "final_batches": 1}
+"""The smallest value of each number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +29,7 @@ class SearchSettings:
         images: Validation images for a candidate, evenly spread; None takes all. The front is evaluated on all.
 
     Raises:
-        InvalidInput: A number is not positive, or there is not one limit for each target.
+        InvalidInput: A number is too small, the algorithm unknown, or there is not one limit for each target.
     """
 
     targets: tuple[str, ...]
@@ -46,9 +51,11 @@ class SearchSettings:
                 "limits_s", self.limits_s, f"one limit, or none, for each of {len(self.targets)} targets"
             )
         for limit_s in self.limits_s:
-            if limit_s is not None and not limit_s > 0:
-                raise InvalidInput("limits_s", limit_s, "seconds above 0")
-        for name, least in (("population", 4), ("evaluations", 1), ("recalibration_batches", 1), ("final_batches", 1)):
+            if limit_s is not None and not 0 < limit_s < math.inf:
+                raise InvalidInput("limits_s", limit_s, "finite seconds above 0")
+        if self.algorithm not in ALGORITHMS:
+            raise InvalidInput("algorithm", self.algorithm, f"one of {', '.join(ALGORITHMS)}")
+        for name, least in LEAST.items():
             if getattr(self, name) < least:
                 raise InvalidInput(name, getattr(self, name), f"at least {least}")
         if self.images is not None and self.images < 1:
