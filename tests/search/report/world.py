@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 
 from db.records import CandidateLatency, CandidateRecord, RunStatus, SearchRunRecord
 from hyctas.architecture import Architecture, ArchitectureDefaults
-from hyctas.architecture_json import to_json
+from hyctas.architecture_json import read_architecture, to_json
 from hyctas.network_macs import network_macs
 from hyctas.sampling import sample_structured
 from hyctas.space import SearchSpace
@@ -29,21 +31,25 @@ def search_run(
     targets: Sequence[str] = (FAST,),
     *,
     status: RunStatus = "finished",
-    reference_point: tuple[float, ...] | None = None,
     limits_s: Sequence[float | None] | None = None,
-    summary: dict[str, object] | None = None,
+    summary: dict[str, Any] | None = None,
+    evaluations: int = 48,
 ) -> SearchRunRecord:
-    """A search over `targets`, with a reference point that every candidate of this module dominates."""
-    worst = (1.0, *(0.0 for _ in targets))
-    search = {"targets": list(targets), "limits_s": list(limits_s or [None] * len(targets)), "algorithm": "nsga2"}
+    """A search over `targets` that all candidates of this module belong to."""
+    limits = list(limits_s or [None] * len(targets))
+    search = {"targets": list(targets), "limits_s": limits, "algorithm": "nsga2", "evaluations": evaluations}
     return SearchRunRecord(
         id=7,
         space=dataclasses.asdict(SPACE),
         targets=tuple(targets),
-        settings={"search": {**search, "evaluations": 96}, "dataset": "synthetic:3", "supernet": "supernets/small"},
+        settings={
+            "search": {**search, "evaluations": evaluations},
+            "dataset": "synthetic:3",
+            "supernet": "supernets/small",
+        },
         seed=5,
         status=status,
-        reference_point=worst if reference_point is None else reference_point,
+        reference_point=(0.75, *(math.log(0.012) for _ in targets)),
         started_at=STARTED,
         finished_at=STARTED + timedelta(minutes=9) if status == "finished" else None,
         summary=summary or {},
@@ -110,9 +116,7 @@ def candidates(
     ]
     worth = [(record.miou or 0.0) - 0.05 * np.log(record.latencies[0].predicted_s) for record in scored]
     order = np.argsort(np.array(worth) + rng.normal(0.0, np.std(worth), count))
-    return [
-        dataclasses.replace(scored[index], generation=1 + place // POPULATION) for place, index in enumerate(order)
-    ]
+    return [dataclasses.replace(scored[index], generation=1 + place // POPULATION) for place, index in enumerate(order)]
 
 
 def with_measured(
@@ -124,8 +128,6 @@ def with_measured(
 
 
 def _measured(record: CandidateRecord, rng: np.random.Generator, noise: float) -> CandidateRecord:
-    from hyctas.architecture_json import read_architecture
-
     architecture = read_architecture(record.document)
     latencies = tuple(
         dataclasses.replace(
@@ -140,7 +142,7 @@ def _measured(record: CandidateRecord, rng: np.random.Generator, noise: float) -
 
 def finished_report(targets: Sequence[str] = (FAST,), count: int = 48) -> ReportData:
     """A search that measured all but one network of its front."""
-    run = search_run(targets)
+    run = search_run(targets, evaluations=count)
     records = candidates(run, count)
     members = [network.key for network in report_data(run, records).networks]
     return report_data(run, with_measured(records, members[1:]))
