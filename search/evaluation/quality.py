@@ -129,16 +129,20 @@ class SupernetQuality:
         self._validation: dict[int | None, Sequence[Batch]] = {}
 
     def __call__(self, architecture: Architecture, fidelity: Fidelity) -> Quality | Failure:
-        """Evaluate one candidate; one whose outputs are not finite is a failure.
+        """Evaluate one candidate; one whose outputs are not finite, or that does not fit into memory, is a failure.
 
         Raises:
             InvalidArchitecture: It is not of the supernet's space and settings.
         """
-        module = self.network(architecture, fidelity.recalibration_batches)
         try:
+            module = self.network(architecture, fidelity.recalibration_batches)
             return module_quality(module, self._validation_batches(fidelity.images), len(self._dataset.classes))
         except FloatingPointError as error:
             return Failure(f"network {architecture.key[:12]}: {error}")
+        except (MemoryError, RuntimeError) as error:
+            if not _out_of_memory(error):
+                raise
+            return Failure(f"network {architecture.key[:12]} does not fit into memory: {error}")
 
     def network(self, architecture: Architecture, recalibration_batches: int) -> GraphModule:
         """The candidate with slices of its own and its statistics, in eval mode."""
@@ -164,3 +168,8 @@ class SupernetQuality:
                 self._dataset.validation, self._size, batch_size=images_per_batch(*self._size), limit=images
             )
         return self._validation[images]
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out; on a CPU torch has no exception of its own for it."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)

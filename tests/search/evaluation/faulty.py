@@ -1,6 +1,6 @@
 """Evaluations that go wrong on purpose, for processes to import.
 
-What they do to which network stands in a file of the job's supernet folder: the network's key, and ``once`` or ``always``.
+What happens to which network stands in the folder of the job's supernet: its key, and ``once`` or ``always``.
 """
 
 from __future__ import annotations

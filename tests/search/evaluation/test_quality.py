@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -142,6 +145,30 @@ def test_network_that_is_not_finite_is_a_failure_that_names_it() -> None:
     assert isinstance(result, Failure)
     assert architecture.key[:12] in result.message
     assert "not all finite" in result.message
+
+
+CRAMPED = """
+import resource
+from pathlib import Path
+from search.evaluation.quality import Fidelity, SupernetQuality
+from tests.search.evaluation.tiny import SIZE, awake_supernet, networks, squares
+
+supernet, dataset, (network,) = awake_supernet(), squares(), networks(1)
+print(SupernetQuality(supernet, dataset, SIZE)(network, Fidelity(1, 1)))
+pages = int(Path("/proc/self/statm").read_text().split()[0])
+limit = pages * resource.getpagesize() + (32 << 20)
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+print(SupernetQuality(supernet, dataset, (2048, 4096))(network, Fidelity(1, 1)))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the memory of a process as Linux does")
+def test_network_that_does_not_fit_into_memory_is_a_failure_that_names_it(root: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", CRAMPED], cwd=root, capture_output=True, text=True, check=True)
+    small, large = done.stdout.splitlines()
+    assert small.startswith("Quality")
+    assert large.startswith("Failure")
+    assert f"network {networks(1)[0].key[:12]} does not fit into memory" in large
 
 
 def test_another_number_of_classes_is_refused() -> None:

@@ -52,9 +52,7 @@ def test_threads_are_given_back(job: EvaluationJob, sample: list[Architecture]) 
 
 
 @pytest.mark.parametrize("where", ["here", "processes", "dask"])
-def test_each_candidate_is_told_of(
-    where: str, job: EvaluationJob, sample: list[Architecture], scheduler: str
-) -> None:
+def test_each_candidate_is_told_of(where: str, job: EvaluationJob, sample: list[Architecture], scheduler: str) -> None:
     told: list[None] = []
     options = {"here": {}, "processes": {"processes": 1}, "dask": {"dask": scheduler}}[where]
     with quality_pool(job, **options) as pool:  # type: ignore[arg-type]
@@ -89,8 +87,9 @@ def test_folders_mean_the_same_on_a_worker_that_runs_elsewhere(
 
 def test_scheduler_that_does_not_answer_is_an_error(job: EvaluationJob, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("search.evaluation.dask_workers.CONNECT_S", 0.3)
-    with pytest.raises(SearchError, match=r"no Dask scheduler answers at tcp://127.0.0.1:9"), quality_pool(
-        job, dask="tcp://127.0.0.1:9"
+    with (
+        pytest.raises(SearchError, match=r"no Dask scheduler answers at tcp://127.0.0.1:9"),
+        quality_pool(job, dask="tcp://127.0.0.1:9"),
     ):
         pass
 
