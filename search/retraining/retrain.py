@@ -1,0 +1,76 @@
+"""Training a chosen network, and everything that is made of it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, Protocol
+
+from hyctas.architecture_json import to_json
+from hyctas.torch_form import GraphModule, to_numpy
+from search.atomic import write_atomically
+from search.evaluation.quality import Quality
+from search.report.network_drawing import network_svg
+from search.retraining.onnx_export import check_agreement, onnx_quality, trained_onnx
+from search.retraining.plan import ARCHITECTURE, DRAWING, ONNX, SUMMARY, RetrainingPlan
+from search.retraining.scoring import Scoring, ScoringProgress
+from search.retraining.summary import OnnxScores, PredictedLatency, Retrained, summary_json
+from search.training.network_training import deployed, train_network
+from search.training.ranks import Rank
+from search.training.trainer import TrainingProgress
+
+ONE_IMAGE: Final = 1
+
+
+class RetrainingProgress(TrainingProgress, ScoringProgress, Protocol):
+    """Told how everything goes on."""
+
+
+def retrain(
+    plan: RetrainingPlan, *, rank: Rank, progress: RetrainingProgress, latency: PredictedLatency | None = None
+) -> Retrained:
+    """Train a network from wherever its folder's checkpoint stands, score it, and write everything into the folder.
+
+    Args:
+        plan: What to do.
+        rank: On which device it trains; it is scored on the CPU.
+        progress: Told how it goes on.
+        latency: What a server says of it.
+
+    Raises:
+        CheckpointMismatch: The folder holds a checkpoint of something else.
+        TrainingDiverged: A loss is not finite.
+        SearchError: The mIoU under ONNX Runtime is not that of torch.
+        OSError: The disk is full.
+    """
+    _write_json(plan, ARCHITECTURE, to_json(plan.architecture))
+    write_atomically(plan.out / DRAWING, network_svg(plan.architecture).encode())
+    supernet = None if plan.supernet is None else plan.supernet.supernet
+    module = train_network(plan.job, rank=rank, progress=progress, supernet=supernet)
+    scoring = Scoring(plan.dataset, plan.images, progress)
+    trained_form = deployed(plan.sized(plan.trained_size), module)
+    quality = scoring.fp32(trained_form, plan.trained_size)
+    onnx = _exported(plan, module, scoring, quality)
+    precisions = scoring.at_precisions(trained_form, plan.trained_size, quality, plan.precisions)
+    found = Retrained(plan, scoring.images, precisions, onnx, latency)
+    _write_json(plan, SUMMARY, summary_json(found))
+    return found
+
+
+def _exported(plan: RetrainingPlan, module: GraphModule, scoring: Scoring, quality: Quality) -> OnnxScores:
+    """Write the ONNX model, if it is worth under ONNX Runtime what the network is worth under torch.
+
+    It has the size of deployment, so that is what both are scored at; `quality` is at the size of training.
+    """
+    size = plan.deployed_size
+    if size != plan.trained_size:
+        quality = scoring.fp32(module, size)
+    model = trained_onnx(plan.architecture, to_numpy(module), plan.dataset.classes)
+    batches = scoring.batches(size, "scoring ONNX", batch_size=ONE_IMAGE)
+    found = onnx_quality(model, batches, len(plan.dataset.classes), output=plan.architecture.output)
+    check_agreement(quality.miou, found.miou)
+    write_atomically(plan.out / ONNX, model)
+    return OnnxScores(found.miou, quality.miou, size)
+
+
+def _write_json(plan: RetrainingPlan, name: str, document: dict[str, Any]) -> None:
+    write_atomically(plan.out / name, f"{json.dumps(document, indent=2, allow_nan=False)}\n".encode())
