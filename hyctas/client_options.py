@@ -10,6 +10,8 @@ import httpx
 from hyctas.errors import InvalidInput
 
 TIMEOUT_S: Final = 30.0
+API_KEY_VARIABLE: Final = "HYCTAS_API_KEY"
+"""Environment variable in which commands look for the key of a server that wants one."""
 
 
 class HttpOptions(TypedDict):

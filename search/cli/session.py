@@ -9,18 +9,15 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from db.repository import Repository
 from hyctas.client import Client
+from hyctas.client_options import API_KEY_VARIABLE
 from hyctas.errors import CheckpointMismatch, PredictorUnavailable
 from search.cli.devices import LocalDevice
 from search.cli.progress import SearchBars, search_bars
 from search.launch import Launch, Outcome, Workers
 from search.plan import SearchPlan, plan_from_json
-
-API_KEY_VARIABLE: Final = "HYCTAS_API_KEY"
-"""Environment variable with the key of a server that wants one."""
 
 
 @dataclass(frozen=True)
