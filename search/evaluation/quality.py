@@ -28,7 +28,7 @@ RECALIBRATION_IMAGES: Final = 16
 """Images in a batch of recalibration, where they are small enough."""
 
 Predict = Callable[[Tensor], Tensor]
-"""From images (batch, 3, h, w) to logits (batch, classes, any stride)."""
+"""From images (batch, 3, h, w) to logits (batch, classes, any stride), or to class ids (batch, 1, height, width)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +81,12 @@ def segmentation_quality(predict: Predict, batches: Iterable[Batch], classes: in
 
 
 def classified(logits: Tensor, size: Sequence[int]) -> Tensor:
-    """The class of each pixel at a (height, width), (batch, height, width).
+    """The class of each pixel at a (height, width), (batch, height, width); class ids are what they are.
 
     Channels last, where the most likely class is found in a fifth of the time.
     """
+    if not logits.is_floating_point():
+        return logits[:, 0]
     return resized_logits(logits.float().contiguous(memory_format=torch.channels_last), size).argmax(1)
 
 
