@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -69,11 +70,12 @@ class _Made(Generic[Value]):
 
 @dataclass(frozen=True, slots=True)
 class _Sharing:
-    """Gives each process its share of the memory for decoded images."""
+    """Gives each process its share of the memory for decoded images. Ctrl-C is for the process that they work for."""
 
     split: Split
 
     def __call__(self, worker: int) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         info = get_worker_info()
         if isinstance(self.split, CachedSplit) and info is not None:
             self.split.budget_bytes //= info.num_workers

@@ -25,6 +25,7 @@ from search.training.checkpoint import (
     remove_unfinished_checkpoints,
     save_checkpoint,
 )
+from search.training.interruption import deferred_interrupt
 from search.training.optimiser import clip_gradients, optimiser_of, set_learning_rate
 from search.training.precision import forward_dtype
 from search.training.ranks import Rank
@@ -129,6 +130,7 @@ class Trainer:
         Raises:
             CheckpointMismatch: The folder holds a checkpoint of something else.
             TrainingDiverged: A loss or a gradient is not finite; the last checkpoint is kept.
+            KeyboardInterrupt: Somebody pressed Ctrl-C; the step under way is finished, and all steps are kept.
         """
         first = self._resume()
         steps = self._settings.steps
@@ -136,10 +138,14 @@ class Trainer:
         self._progress.training(last, first)
         self._trained.module.train()
         batches = self._batches.starting_at(first * self._settings.accumulation)
-        for step in range(first, last):
-            self._progress.trained(self._step(step, batches))
-            if (step + 1) % self._settings.checkpoint_every == 0 or step + 1 == last:
-                self._keep(step + 1)
+        with deferred_interrupt() as interruption:
+            for step in range(first, last):
+                self._progress.trained(self._step(step, batches))
+                interrupted = interruption.asked
+                if interrupted or step + 1 == last or (step + 1) % self._settings.checkpoint_every == 0:
+                    self._keep(step + 1)
+                if interrupted:
+                    raise KeyboardInterrupt
 
     def _step(self, step: int, batches: Iterator[Batch]) -> float:
         started_ns = self._clock()
