@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import nn
 
@@ -32,5 +30,7 @@ def set_learning_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
 
 def clip_gradients(module: nn.Module, longest: float) -> float:
     """The length of the gradient over all parameters, which is brought down to `longest`; 0 leaves it."""
-    length = nn.utils.clip_grad_norm_(module.parameters(), longest or math.inf)
-    return float(length)
+    if longest:
+        return float(nn.utils.clip_grad_norm_(module.parameters(), longest))
+    lengths = [torch.linalg.vector_norm(p.grad) for p in module.parameters() if p.grad is not None]
+    return float(torch.linalg.vector_norm(torch.stack(lengths)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import combinations
 from typing import Final
 
 import numpy as np
@@ -99,32 +100,31 @@ def extremes(
     space: SearchSpace, networks: ArchitectureDefaults, training: TrainingSettings
 ) -> tuple[Architecture, Architecture]:
     """The costliest of the wide deep networks that repeat one operator, and the cheapest of the narrow short ones."""
-    found = [
-        networks.architecture(branches)
-        for op in space.operators
-        for branches in (
-            _full(space, Cell(op, space.widths[-1], False)),
-            _least(space, Cell(op, space.widths[0], False)),
-        )
-    ]
-    sized = [resized(with_logits(a), height=training.height, width=training.width) for a in found]
-    return max(sized, key=network_macs), min(sized, key=network_macs)
+    wide = [sets for op in space.operators for sets in _full(space, Cell(op, space.widths[-1], False))]
+    narrow = [sets for op in space.operators for sets in _least(space, Cell(op, space.widths[0], False))]
+    largest, smallest = (
+        [
+            resized(with_logits(networks.architecture(branches)), height=training.height, width=training.width)
+            for branches in found
+        ]
+        for found in (wide, narrow)
+    )
+    return max(largest, key=network_macs), min(smallest, key=network_macs)
 
 
-def _full(space: SearchSpace, cell: Cell) -> tuple[Branch, ...]:
-    """A branch to each scale, as deep as the space goes, that share their trunks and go down late."""
-    chosen = space.scales[: space.max_branches]
-    return tuple(_branch(cell, space.depth, scale) for scale in chosen)
+def _full(space: SearchSpace, cell: Cell) -> Iterator[tuple[Branch, ...]]:
+    """As many branches as there may be, as deep as the space goes, that go down at once or as late as they can."""
+    for scales in combinations(space.scales, min(space.max_branches, len(space.scales))):
+        yield tuple(_branch(cell, space.depth, scale, late=True) for scale in scales)
+        yield tuple(_branch(cell, space.depth, scale, late=False) for scale in scales)
 
 
-def _least(space: SearchSpace, cell: Cell) -> tuple[Branch, ...]:
-    """One branch as short as the space allows, to the coarsest scale, that goes down at once."""
-    scale = space.scales[-1]
-    length = space.fewest_cells(scale)
-    down = Cell(cell.op, cell.width, True)
-    return (Branch((*[down] * scale, *[cell] * (length - 1 - scale), Cell(cell.op, None, False))),)
+def _least(space: SearchSpace, cell: Cell) -> Iterator[tuple[Branch, ...]]:
+    """One branch to each scale, as short as the space allows."""
+    for scale in space.scales:
+        yield (_branch(cell, space.fewest_cells(scale), scale, late=False),)
 
 
-def _branch(cell: Cell, length: int, scale: int) -> Branch:
-    down = Cell(cell.op, cell.width, True)
-    return Branch((*[cell] * (length - 1 - scale), *[down] * scale, Cell(cell.op, None, False)))
+def _branch(cell: Cell, length: int, scale: int, *, late: bool) -> Branch:
+    keeping, down = [cell] * (length - 1 - scale), [Cell(cell.op, cell.width, True)] * scale
+    return Branch((*(keeping + down if late else down + keeping), Cell(cell.op, None, False)))
