@@ -33,6 +33,7 @@ COMMANDS: Final[Mapping[str, CommandSource]] = MappingProxyType(
         "serve": CommandSource("api.cli", "Answer POST /predict over HTTP."),
         "search": CommandSource("search.cli", "Search for networks that are fast and accurate."),
         "report": CommandSource("search.report.cli", "Write a search as one HTML page."),
+        "retrain": CommandSource("search.retraining.cli", "Train one network, and export it with its mIoU."),
         "quickstart": CommandSource("hyctas.cli", "Profile this CPU, train, serve, ask and search, in minutes."),
     }
 )

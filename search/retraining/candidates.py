@@ -3,15 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from db.records import CandidateRecord
+from db.repository import Repository
 from hyctas.architecture import Architecture
 from hyctas.architecture_json import read_architecture
 from hyctas.errors import InvalidInput
+from search.plan import SearchPlan, plan_from_json
 
 SHOWN: Final = 5
 DIGITS: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A candidate, and what its search was told.
+
+    Attributes:
+        architecture: The network.
+        plan: The search.
+    """
+
+    architecture: Architecture
+    plan: SearchPlan
+
+
+def choose(db: str, search_run_id: int, prefix: str) -> Chosen:
+    """The candidate of a stored search whose key begins with `prefix`.
+
+    Args:
+        db: URL of the database.
+        search_run_id: Number of the search.
+        prefix: First digits of its key.
+
+    Raises:
+        StorageError: There is no such database or search.
+        InvalidInput: There is no such candidate, or more than one.
+    """
+    with Repository.open(db, create=False) as repository:
+        plan = plan_from_json(repository.search_run(search_run_id).settings)
+        return Chosen(chosen_candidate(repository.candidates(search_run_id), prefix), plan)
 
 
 def chosen_candidate(records: Sequence[CandidateRecord], prefix: str) -> Architecture:

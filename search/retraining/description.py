@@ -30,8 +30,8 @@ def _lines(found: Retrained) -> Iterator[str]:
     )
     if onnx.size != plan.trained_size:
         yield (
-            f"note: it was trained at {_size(plan.trained_size)} and is deployed at {_size(onnx.size)}; the mIoU of the "
-            "deployed network is that of the ONNX model"
+            f"note: it was trained at {_size(plan.trained_size)} and is deployed at {_size(onnx.size)}; "
+            "the mIoU of the deployed network is that of the ONNX model"
         )
     if found.latency is not None:
         yield _latency(found, found.latency)
@@ -48,8 +48,7 @@ def _latency(found: Retrained, latency: PredictedLatency) -> str:
 
 
 def _classes(found: Retrained) -> Iterator[str]:
-    values = () if found.quality is None else found.quality.class_iou
-    for label, iou in zip(found.plan.dataset.classes, values, strict=True):
+    for label, iou in zip(found.plan.dataset.classes, found.quality.class_iou, strict=True):
         yield f"{label.name} {'does not occur' if math.isnan(iou) else f'{iou:.3f}'}"
 
 

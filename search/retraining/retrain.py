@@ -50,8 +50,8 @@ def retrain(
     trained_form = deployed(plan.sized(plan.trained_size), module)
     quality = scoring.fp32(trained_form, plan.trained_size)
     onnx = _exported(plan, module, scoring, quality)
-    precisions = scoring.at_precisions(trained_form, plan.trained_size, quality, plan.precisions)
-    found = Retrained(plan, scoring.images, precisions, onnx, latency)
+    others = scoring.emulated(trained_form, plan.trained_size, plan.precisions)
+    found = Retrained(plan, scoring.images, quality, others, onnx, latency)
     _write_json(plan, SUMMARY, summary_json(found))
     return found
 

@@ -92,28 +92,23 @@ class Scoring:
         except FloatingPointError as error:
             raise SearchError(f"the trained network cannot be scored: {error}; lower the learning rate") from error
 
-    def at_precisions(
-        self, module: GraphModule, size: Size, trained: Quality, wanted: Sequence[str]
-    ) -> tuple[PrecisionQuality, ...]:
-        """Every precision that a target can have, with the mIoU there if it is wanted.
+    def emulated(self, module: GraphModule, size: Size, wanted: Sequence[str]) -> tuple[PrecisionQuality, ...]:
+        """Every precision but fp32 that a target can have, with the mIoU there if it is wanted.
 
         Args:
             module: The trained network, for images of `size`.
             size: Height and width.
-            trained: Its quality in fp32.
             wanted: Names of precisions.
         """
         return tuple(
-            self._at_precision(module, size, precision, trained, wanted=precision in wanted) for precision in PRECISIONS
+            self._at_precision(module, size, precision)
+            if precision in wanted
+            else PrecisionQuality(precision, None, f"not evaluated; --precision {precision} does")
+            for precision in PRECISIONS
+            if precision != FP32
         )
 
-    def _at_precision(
-        self, module: GraphModule, size: Size, precision: str, trained: Quality, *, wanted: bool
-    ) -> PrecisionQuality:
-        if precision == FP32:
-            return PrecisionQuality(precision, trained, "as trained")
-        if not wanted:
-            return PrecisionQuality(precision, None, f"not evaluated; --precision {precision} does")
+    def _at_precision(self, module: GraphModule, size: Size, precision: str) -> PrecisionQuality:
         emulated = Emulated(module, self._format(module, size, precision))
         batches = self.batches(size, f"scoring {precision}")
         try:

@@ -15,7 +15,7 @@ from hyctas.target import parse_target
 from search.augmentation import Size
 from search.evaluation.quality import Quality
 from search.normalisation import DEVIATION, MEAN
-from search.retraining.plan import ARCHITECTURE, DRAWING, ONNX, RetrainingPlan
+from search.retraining.plan import ARCHITECTURE, DRAWING, FP32, ONNX, RetrainingPlan
 from search.retraining.scoring import PrecisionQuality
 
 
@@ -59,21 +59,23 @@ class Retrained:
     Attributes:
         plan: What was asked for.
         images: Validation images that it was scored on.
-        precisions: Its mIoU at every precision, at the trained size; fp32 first.
+        quality: As trained, in fp32, at the trained size.
+        others: At every other precision that a target can have, at the same size.
         onnx: The ONNX model's.
         latency: What a server says of it, or None if none was asked.
     """
 
     plan: RetrainingPlan
     images: int
-    precisions: tuple[PrecisionQuality, ...]
+    quality: Quality
+    others: tuple[PrecisionQuality, ...]
     onnx: OnnxScores
     latency: PredictedLatency | None = None
 
     @property
-    def quality(self) -> Quality | None:
-        """As trained, in fp32."""
-        return self.precisions[0].quality
+    def precisions(self) -> tuple[PrecisionQuality, ...]:
+        """Its mIoU at every precision, fp32 first."""
+        return (PrecisionQuality(FP32, self.quality, "as trained"), *self.others)
 
     def at(self, precision: str) -> PrecisionQuality:
         """Its mIoU at a precision."""
@@ -90,11 +92,11 @@ def summary_json(found: Retrained) -> dict[str, Any]:
         "key": plan.architecture.key,
         "miou": precisions[0]["miou"],
         "class_iou": precisions[0]["class_iou"],
-        "scored": {"precision": "fp32", **_size_json(plan.trained_size), "images": found.images},
+        "scored": {"precision": FP32, **_size_json(plan.trained_size), "images": found.images},
         "precisions": precisions,
         "onnx": {
             "file": ONNX,
-            "precision": "fp32",
+            "precision": FP32,
             "miou": found.onnx.miou,
             "torch_miou": found.onnx.torch_miou,
             **_size_json(found.onnx.size),
