@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from db.records import CandidateRecord
 from db.repository import Repository
 from hyctas.architecture import ArchitectureDefaults
 from search.datasets.catalogue import open_dataset
@@ -38,25 +40,48 @@ class StoredSearch:
     sha256: str
 
 
-@pytest.fixture
-def stored(tmp_path: Path) -> StoredSearch:
-    """A finished search whose front was measured, on a supernet as training leaves it, though nobody trained it."""
-    dataset, folder = open_dataset(DATASET), tmp_path / "supernet"
+@dataclass(frozen=True)
+class Scored:
+    """A search as records, and the supernet that could have scored it.
+
+    Attributes:
+        folder: Of the supernet.
+        records: Candidates without measurements.
+        measured: The same with measurements of the fronts.
+    """
+
+    folder: Path
+    records: list[CandidateRecord]
+    measured: list[CandidateRecord]
+
+
+@pytest.fixture(scope="session")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> Scored:
+    """A supernet as training leaves it, though nobody trained it, and a search of its space."""
+    dataset, folder = open_dataset(DATASET), tmp_path_factory.mktemp("supernet")
     networks = ArchitectureDefaults(height=32, width=64, base_channels=2, classes=len(dataset.classes))
     job = SupernetJob(SPACE, networks, dataset, TrainingSettings(steps=1, height=32, width=64), folder)
     save_checkpoint(folder, job.identity, {"step": 1, "parameters": Supernet(SPACE, job.settings, 0).state_dict()})
-    run = search_run()
-    settings = {**run.settings, "dataset": DATASET, "supernet": str(folder)}
-    settings["search"] = {**settings["search"], "final_batches": 1}
-    records = candidates(run, 12, networks=networks)
-    members = [network.key for network in report_data(run, records).networks]
+    records = candidates(search_run(), 12, networks=networks)
+    members = [network.key for network in report_data(search_run(), records).networks]
+    return Scored(folder, records, with_measured(records, members))
+
+
+@pytest.fixture
+def stored(scored: Scored, tmp_path: Path) -> StoredSearch:
+    """A finished search whose front was measured, in files of its own."""
+    folder, run = tmp_path / "supernet", search_run()
+    shutil.copytree(scored.folder, folder)
+    search = {**run.settings["search"], "final_batches": 1}
+    settings = {**run.settings, "dataset": DATASET, "supernet": str(folder), "search": search}
     url = f"sqlite:///{tmp_path / 'hyctas.db'}"
     with Repository.open(url) as repository:
         number = repository.start_search(run.space, run.targets, settings, run.seed)
-        repository.add_candidates(number, [dataclasses.replace(record, search_run_id=number) for record in records])
+        records = [dataclasses.replace(record, search_run_id=number) for record in scored.records]
+        repository.add_candidates(number, records)
         assert run.reference_point is not None
         repository.set_reference_point(number, run.reference_point)
-        for record in with_measured(records, members):
+        for record in scored.measured:
             if record.final_miou is not None and record.latencies[0].measured_s is not None:
                 repository.set_final_miou(number, record.architecture_key, record.final_miou)
                 repository.set_measured(number, record.architecture_key, FAST, record.latencies[0].measured_s)
