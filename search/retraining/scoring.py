@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from pathlib import Path
+from typing import Final, Protocol
 
 import torch
 
@@ -12,16 +13,17 @@ from hyctas.errors import SearchError
 from hyctas.target import PRECISIONS
 from hyctas.torch_form import GraphModule
 from search.augmentation import Size
-from search.batches import Batch, EvaluationBatches, fixed_batches
-from search.datasets.dataset import Dataset
+from search.batches import Batch, EvaluationBatches
+from search.datasets.dataset import Dataset, Split
+from search.deployment.onnx_quality import onnx_quality
+from search.deployment.precision import precision_quality
 from search.evaluation.layout import images_per_batch
-from search.evaluation.quality import Quality, module_quality, segmentation_quality
-from search.retraining.emulation import HALF_FORMATS, Emulated, NumberFormat
+from search.evaluation.quality import Quality, module_quality
 from search.retraining.plan import FP32
-from search.retraining.quantisation import calibrated_int8
 
+INT8: Final = "int8"
 CALIBRATION_IMAGES: Final = 64
-Item = TypeVar("Item")
+"""Training images whose largest values int8 has to hold."""
 
 
 class ScoringProgress(Protocol):
@@ -74,12 +76,13 @@ class Scoring:
         found = len(self._dataset.validation)
         return found if self._images is None else min(found, self._images)
 
-    def batches(self, size: Size, what: str, *, batch_size: int | None = None) -> Iterator[Batch]:
-        """The validation images, with progress; as many at a time as are fast unless told otherwise."""
-        batches = EvaluationBatches(
-            self._dataset.validation, size, batch_size=batch_size or images_per_batch(*size), limit=self._images
-        )
-        return self._told(batches, len(batches), what)
+    def batches(self, size: Size, what: str) -> Iterator[Batch]:
+        """The validation images, with progress."""
+        batches = _unchanged(self._dataset.validation, size, self._images)
+        self._progress.phase(what, len(batches))
+        for batch in batches:
+            yield batch
+            self._progress.step()
 
     def fp32(self, module: GraphModule, size: Size) -> Quality:
         """MIoU as trained.
@@ -91,6 +94,18 @@ class Scoring:
             return module_quality(module, self.batches(size, "scoring fp32"), len(self._dataset.classes))
         except FloatingPointError as error:
             raise SearchError(f"the trained network cannot be scored: {error}; lower the learning rate") from error
+
+    def onnx(self, model: Path, size: Size) -> Quality:
+        """MIoU of an ONNX model of `size` under ONNX Runtime.
+
+        Raises:
+            SearchError: Its outputs are not finite.
+        """
+        batches, classes = self.batches(size, "scoring ONNX"), len(self._dataset.classes)
+        try:
+            return onnx_quality(model, batches, classes, threads=torch.get_num_threads())
+        except FloatingPointError as error:
+            raise SearchError(f"{model} cannot be scored under ONNX Runtime: {error}") from error
 
     def emulated(self, module: GraphModule, size: Size, wanted: Sequence[str]) -> tuple[PrecisionQuality, ...]:
         """Every precision but fp32 that a target can have, with the mIoU there if it is wanted.
@@ -109,24 +124,15 @@ class Scoring:
         )
 
     def _at_precision(self, module: GraphModule, size: Size, precision: str) -> PrecisionQuality:
-        emulated = Emulated(module, self._format(module, size, precision))
         batches = self.batches(size, f"scoring {precision}")
+        calibration = _unchanged(self._dataset.training, size, CALIBRATION_IMAGES) if precision == INT8 else ()
         try:
-            with torch.inference_mode():
-                quality = segmentation_quality(emulated, batches, len(self._dataset.classes))
+            found = precision_quality(module, precision, batches, len(self._dataset.classes), calibration=calibration)
         except FloatingPointError:
             return PrecisionQuality(precision, None, "emulated; some outputs are not finite at this precision")
-        return PrecisionQuality(precision, quality, "emulated")
+        return PrecisionQuality(precision, found.quality, "emulated")
 
-    def _format(self, module: GraphModule, size: Size, precision: str) -> NumberFormat:
-        if precision in HALF_FORMATS:
-            return HALF_FORMATS[precision]
-        images = images_per_batch(*size, least=2)
-        batches = fixed_batches(self._dataset.training, size, images, max(1, CALIBRATION_IMAGES // images))
-        return calibrated_int8(module, self._told(batches, len(batches), f"calibrating {precision}"))
 
-    def _told(self, items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
-        self._progress.phase(what, total)
-        for item in items:
-            yield item
-            self._progress.step()
+def _unchanged(split: Split, size: Size, limit: int | None) -> EvaluationBatches:
+    """Images as they are, spread evenly over a split; as many at a time as are fast."""
+    return EvaluationBatches(split, size, batch_size=images_per_batch(*size), limit=limit)

@@ -93,6 +93,13 @@ def test_training_form_gives_the_same_file(trained: TrainedNetwork, path: Path) 
     assert path.read_bytes() == before
 
 
+def test_metadata_say_what_they_are_told(trained: TrainedNetwork, path: Path) -> None:
+    trained_onnx(trained.module, path, architecture=trained.architecture, facts={"classes": '["a", "b"]'})
+    model = onnx.load(path)
+    onnx.checker.check_model(model, full_check=True)
+    assert {entry.key: entry.value for entry in model.metadata_props} == {"classes": '["a", "b"]'}
+
+
 def test_weights_of_another_network_are_refused(trained: TrainedNetwork, path: Path) -> None:
     other = next(a for a in networks(6) if len(a.branches) == 1)
     with pytest.raises(GraphError, match="weights"):
