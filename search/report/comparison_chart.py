@@ -9,6 +9,7 @@ from search.report.axis import axis_over
 from search.report.comparison import ComparedNetwork, TargetComparison
 from search.report.markup import Markup, element, joined
 from search.report.plot import Plot, Size, marker, path
+from search.report.words import interval, milliseconds, share, short
 
 SIZES: Final = (Size("wide", 520, 480), Size("narrow", 370, 350))
 
@@ -43,8 +44,8 @@ def _marks(compared: TargetComparison, plot: Plot) -> Iterator[Markup]:
         low, high = (plot.at(measured_ms, end_s * 1e3) for end_s in (predicted.low_s, predicted.high_s))
         place = plot.at(measured_ms, predicted.predicted_s * 1e3)
         title = (
-            f"{network.key[:12]}: predicted {predicted.predicted_s * 1e3:.4g} ms ({predicted.low_s * 1e3:.4g} to "
-            f"{predicted.high_s * 1e3:.4g}), measured {measured_ms:.4g} ms ({network.error:+.1%})"
+            f"{short(network.key)}: predicted {interval(predicted)}, measured {milliseconds(network.measured_s)} "
+            f"({share(network.error, signed=True)})"
         )
         member = "member" if network.on_front else "member lesser"
         shape = marker(place, network.branches, 5.0 if network.on_front else 3.5)

@@ -10,7 +10,7 @@ from search.report.comparison import ComparedNetwork, TargetComparison
 from search.report.comparison_chart import comparison_chart
 from search.report.markup import Markup, element
 from search.report.values import ReportData
-from search.report.words import NONE, counted, interval, milliseconds, share, short
+from search.report.words import NONE, anchor, counted, interval, milliseconds, share, short
 
 SHOWN_ROWS = 30
 """Rows of a table before the rest is folded away."""
@@ -86,7 +86,7 @@ def _figures(drift: Drift) -> dict[str, str]:
 
 
 def _row(network: ComparedNetwork, position: int | None) -> tuple[str, ...]:
-    where = NONE if position is None else element("a", {"href": f"#network-{short(network.key)}"}, str(position))
+    where = NONE if position is None else element("a", {"href": f"#{anchor(network.key)}"}, str(position))
     return (
         where,
         short(network.key),

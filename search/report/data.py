@@ -71,7 +71,7 @@ def _dots(candidates: Sequence[Evaluated], limits_s: Sequence[float | None]) -> 
                 key=found.record.architecture_key,
                 generation=found.record.generation,
                 branches=found.branches,
-                miou=found.record.miou,
+                miou=found.search_miou,
                 latency_s=found.candidate.latency_s,
                 eligible=found.eligible(limits_s),
             )
@@ -83,7 +83,7 @@ def _network(found: Evaluated, targets: Sequence[str], *, overall: bool) -> Fron
         key=found.record.architecture_key,
         architecture=architecture,
         generation=found.record.generation,
-        search_miou=found.record.miou if found.record.miou is not None else math.nan,
+        search_miou=found.search_miou,
         final_miou=found.record.final_miou,
         latencies=tuple(found.latency(target) for target in targets),
         costs=costs(lower(architecture)),

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from db.records import CandidateLatency, CandidateRecord
+from hyctas.errors import SearchError
 from search.candidate import Candidate
 from search.store import stored_candidate
 
@@ -35,6 +36,17 @@ class Evaluated:
     def miou(self) -> float | None:
         """The most careful mIoU that is known."""
         return self.record.miou if self.record.final_miou is None else self.record.final_miou
+
+    @property
+    def search_miou(self) -> float:
+        """The mIoU that the search went by.
+
+        Raises:
+            SearchError: It was not evaluated.
+        """
+        if self.record.miou is None:
+            raise SearchError(f"candidate {self.record.architecture_key[:12]} has no mIoU: it was not evaluated")
+        return self.record.miou
 
     def latency(self, target: str) -> CandidateLatency:
         """The newest prediction on a target, which may be the measurement itself."""

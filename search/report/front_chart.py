@@ -10,10 +10,11 @@ from search.report.axis import axis_over
 from search.report.markup import Attributes, Markup, element, joined
 from search.report.plot import Place, Plot, Size, diamond, dots, marker, path, staircase
 from search.report.values import FrontNetwork, ReportData, TargetFronts
+from search.report.words import anchor, counted, interval, milliseconds, short
 
 SIZES: Final = (Size("wide", 820, 460), Size("narrow", 370, 360))
-LABEL_ROOM: Final = 13.0
-"""Pixels between two numbers beside networks, so that both can be read."""
+LABEL_ROOM: Final = (20.0, 12.0)
+"""Pixels across and down that a number beside a network takes."""
 
 
 def front_chart(data: ReportData, target: int) -> Markup:
@@ -119,7 +120,7 @@ class _FrontChart:
             if latency.measured_s is not None:
                 measured = self._plot.at(latency.measured_s * 1e3, network.miou)
                 pieces.append(element("path", {"class": "measured", "d": diamond(measured, 4.5)}))
-            yield element("a", {"class": f"b{network.branches}", "href": f"#network-{network.key[:12]}"}, *pieces)
+            yield element("a", {"class": f"b{network.branches}", "href": f"#{anchor(network.key)}"}, *pieces)
 
     def _labels(self) -> Iterator[Markup]:
         """Numbers of networks on the front of all, up and left of them, where the front leaves room."""
@@ -134,14 +135,14 @@ class _FrontChart:
 
 
 def _apart(place: Place, others: Sequence[Place]) -> bool:
-    return all(abs(place[0] - x) >= LABEL_ROOM or abs(place[1] - y) >= LABEL_ROOM for x, y in others)
+    return all(abs(place[0] - x) >= LABEL_ROOM[0] or abs(place[1] - y) >= LABEL_ROOM[1] for x, y in others)
 
 
 def _tooltip(network: FrontNetwork, target: int, numbers: Mapping[str, int]) -> str:
     latency = network.latencies[target]
-    branches = "1 branch" if network.branches == 1 else f"{network.branches} branches"
-    measured = "" if latency.measured_s is None else f", measured {latency.measured_s * 1e3:.4g} ms"
+    branches = counted(network.branches, "branch", "branches")
+    measured = "" if latency.measured_s is None else f", measured {milliseconds(latency.measured_s)}"
     return (
-        f"network {numbers[network.key]} ({network.key[:12]}), {branches}: mIoU {network.miou:.3f}, predicted "
-        f"{latency.predicted_s * 1e3:.4g} ms ({latency.low_s * 1e3:.4g} to {latency.high_s * 1e3:.4g}){measured}"
+        f"network {numbers[network.key]} ({short(network.key)}), {branches}: mIoU {network.miou:.3f}, "
+        f"predicted {interval(latency)}{measured}"
     )

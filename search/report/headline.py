@@ -9,7 +9,7 @@ from search.report.markup import Markup, element
 from search.report.reproduction import reproduction
 from search.report.run_facts import RunFacts
 from search.report.values import FrontNetwork, ReportData
-from search.report.words import NONE, counted, interval, milliseconds, moment, short
+from search.report.words import NONE, anchor, counted, interval, milliseconds, moment, short
 
 
 def headline(data: ReportData) -> Markup:
@@ -86,7 +86,7 @@ def _card(data: ReportData, network: FrontNetwork, label: str) -> Markup:
             words += f", measured {milliseconds(latency.measured_s)}"
         where = f"{target}: " if len(data.run.targets) > 1 else ""
         lines.append(paragraph(f"{where}{words}"))
-    link = element("a", {"href": f"#network-{short(network.key)}"}, f"network {position}")
+    link = element("a", {"href": f"#{anchor(network.key)}"}, f"network {position}")
     about = f", {counted(network.branches, 'branch', 'branches')}, {short(network.key)}"
     return element("div", {"class": "card"}, element("h3", None, label), *lines, paragraph(link, about, soft=True))
 

@@ -11,7 +11,7 @@ from search.report.blocks import facts, folded, paragraph, section
 from search.report.markup import Markup, element
 from search.report.network_drawing import legend_svg, network_svg
 from search.report.values import FrontNetwork, ReportData
-from search.report.words import amount, counted, interval, milliseconds, share, short
+from search.report.words import amount, anchor, counted, interval, milliseconds, share, short
 
 
 def networks_section(data: ReportData) -> Markup:
@@ -49,7 +49,7 @@ def _network(network: FrontNetwork, position: int, targets: Sequence[str]) -> Ma
     document = json.dumps(to_json(network.architecture), indent=1)
     return element(
         "article",
-        {"id": f"network-{short(network.key)}"},
+        {"id": anchor(network.key)},
         heading,
         element("div", {"class": "scroll drawing"}, drawing),
         facts(_facts(network, targets)),

@@ -54,3 +54,8 @@ def moment(time: datetime | None) -> str:
 def short(key: str) -> str:
     """The start of a key, enough to tell it from others."""
     return key[:12]
+
+
+def anchor(key: str) -> str:
+    """Where on the page a network stands."""
+    return f"network-{short(key)}"
