@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import socket
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -46,6 +47,7 @@ def train_together(
         CheckpointMismatch: The folder holds a checkpoint of something else.
         TrainingDiverged: A loss or a gradient is not finite in one of them.
         SearchError: A process died.
+        KeyboardInterrupt: Somebody pressed Ctrl-C; what was trained since the last checkpoint is lost.
     """
     if device == "cuda" and torch.cuda.device_count() < world:
         raise InvalidInput("gpus", world, f"up to {torch.cuda.device_count()}, the GPUs of this machine")
@@ -60,6 +62,8 @@ def train_together(
         if not failed.empty():
             raise failed.get() from error
         raise SearchError(f"a process of the training died: {error}; is the memory enough?") from error
+    finally:
+        _end(processes.processes)
     _tell(progress, said)
 
 
@@ -110,6 +114,14 @@ class _Silent:
         """Say nothing."""
 
 
+def _end(processes: Sequence[Any]) -> None:
+    """End those that still run, as after Ctrl-C; they may wait for each other for ever."""
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.join()
+
+
 def _tell(progress: TrainingProgress, said: Any) -> None:
     while not said.empty():
         name, arguments = said.get()
@@ -118,9 +130,12 @@ def _tell(progress: TrainingProgress, said: Any) -> None:
 
 def _process(number: int, shared: _Shared, said: Any, failed: Any) -> None:
     """One of the processes. What went wrong travels to the parent, which ends the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends them.
     # Told of each 1x1 convolution: channels last or first is the same there, and costs nothing to mistake.
     warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
     rank = shared.rank(number)
+    if rank.device.type == "cpu":
+        torch.set_num_threads(max(1, torch.get_num_threads() // rank.world))
     try:
         with _group(rank, shared.port):
             train_supernet(shared.job(), rank=rank, progress=_Relay(said) if rank.leads else _Silent())

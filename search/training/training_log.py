@@ -19,7 +19,7 @@ class StepRecord:
 
     Attributes:
         step: Its number, from 0.
-        loss: Mean over its passes.
+        loss: Mean over its passes, of the process that leads.
         learning_rate: What it used.
         gradient_norm: Length of its gradient before clipping; None where fp16 overflowed, so that it was skipped.
         seconds: How long it took, with waiting for its data.
