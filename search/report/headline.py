@@ -16,7 +16,7 @@ def headline(data: ReportData) -> Markup:
     """The header of the page."""
     run = data.run
     title = element("h1", None, f"Search {run.id} ", element("span", {"class": f"status {run.status}"}, run.status))
-    return element("header", None, title, *_remarks(data), facts(_facts(data)), *_best(data), *_again(data.run))
+    return element("header", None, title, *_remarks(data), facts(_facts(data)), *_best(data), *_again(data))
 
 
 def _remarks(data: ReportData) -> Iterator[Markup]:
@@ -91,11 +91,13 @@ def _card(data: ReportData, network: FrontNetwork, label: str) -> Markup:
     return element("div", {"class": "card"}, element("h3", None, label), *lines, paragraph(link, about, soft=True))
 
 
-def _again(run: RunFacts) -> Iterator[Markup]:
+def _again(data: ReportData) -> Iterator[Markup]:
+    run = data.run
     yield element("h3", None, "Go on with it" if run.status == "interrupted" else "Do it again")
     yield commands(*reproduction(run))
     digest = "supernet parameters (SHA-256)" + (", as they are now" if run.supernet_found else "")
-    named: list[tuple[str, str]] = [(digest, code(run.supernet_sha256 or NONE))]
+    unnamed = "none: every network was measured" if data.counts.scored else NONE
+    named: list[tuple[str, str]] = [(digest, code(run.supernet_sha256) if run.supernet_sha256 else "not stored")]
     for target, ids in run.model_ids.items():
-        named.append((f"models of {target}", code(", ".join(ids)) if ids else "none: every network was measured"))
+        named.append((f"models of {target}", code(", ".join(ids)) if ids else unnamed))
     yield facts(named)
