@@ -97,7 +97,7 @@ def run_facts(
 
 def supernet_sha256(run: SearchRunRecord) -> str | None:
     """SHA-256 over the parameters of the supernet, as the search stored it."""
-    found: str | None = run.summary.get("supernet_sha256") or run.settings.get("supernet_sha256")
+    found: str | None = run.summary.get("supernet")
     return found
 
 

@@ -73,7 +73,7 @@ def test_page_is_written_where_the_supernet_is_gone(stored: StoredSearch) -> Non
 
 def test_supernet_that_was_trained_anew_gives_no_samples(stored: StoredSearch) -> None:
     with Repository.open(stored.url) as repository:
-        repository.finish_search(stored.run, {"supernet_sha256": "0" * 64})
+        repository.finish_search(stored.run, {"supernet": "0" * 64})
     page = page_with(stored)
     assert "the search used 000000000000..." in page
     assert "ground truth" not in page

@@ -147,7 +147,7 @@ def test_empty_search_has_nothing_but_its_settings() -> None:
 
 
 def test_supernet_digest_prefers_what_the_search_stored() -> None:
-    stored = search_run(summary={"supernet_sha256": "aa"})
+    stored = search_run(summary={"supernet": "aa"})
     assert report_data(stored, [], found_sha256="bb").run.supernet_sha256 == "aa"
     found = report_data(search_run(), [], found_sha256="bb").run
     assert (found.supernet_sha256, found.supernet_found) == ("bb", True)
