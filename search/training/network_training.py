@@ -19,7 +19,6 @@ from search.evaluation.layout import memory_format
 from search.supernet.deriving import derive
 from search.supernet.sizes import resized, with_logits
 from search.supernet.supernet import Supernet
-from search.training.checkpoint import load_checkpoint, load_parameters
 from search.training.losses import SegmentationLoss
 from search.training.objective import segmentation_loss
 from search.training.ranks import Rank
@@ -111,16 +110,6 @@ def train_network(
     trained = Trained(module, job.identity, job.folder)
     passes = OneNetwork(module, job.trained_form, segmentation_loss(dataset, training, rank.device))
     Trainer(trained, passes, batches, training, rank=rank, progress=progress).run(until=until)
-    return deployed(job.architecture, module)
-
-
-def load_network(job: NetworkJob) -> GraphModule | None:
-    """The network of a finished training, as it is deployed; None where training is not finished or not begun."""
-    found = load_checkpoint(job.folder, job.identity)
-    if found is None or found[1]["step"] < job.training.steps:
-        return None
-    module = _initial(job, None)
-    load_parameters(module, job.folder, found[1])
     return deployed(job.architecture, module)
 
 
