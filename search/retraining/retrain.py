@@ -91,7 +91,7 @@ def check_agreement(torch_miou: float, onnx_miou: float, model: Path) -> None:
 
 
 def _facts(plan: RetrainingPlan) -> dict[str, str]:
-    """What a user of the ONNX model needs to know, as JSON: classes by id, and how colours (0 to 1) are normalised."""
+    """What a user of the ONNX model needs to know: classes by id, and how colours (0 to 1) are normalised, as JSON."""
     return {
         "architecture": plan.architecture.key,
         "classes": json.dumps([label.name for label in plan.dataset.classes]),
