@@ -1,103 +1,115 @@
-"""The end of a search: its front evaluated with care, measured, and compared with what was predicted."""
+"""The end of a search: its fronts evaluated with care, measured, and compared with what was predicted."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from hyctas.architecture import Architecture
+from db.repository import Repository
+from hyctas.prediction import Prediction
 from search.candidate import Candidate
 from search.drift import Comparison, Drift, drift
 from search.evaluation.quality import Failure, Fidelity
 from search.evaluation.workers import QualityPool
-from search.evolution.front import pareto_front
-from search.run import minimised
+from search.fronts import Fronts, fronts_of, replaced_quality
+from search.measuring import Measuring
+from search.outcome import Outcome
+from search.run import SearchRun
 from search.settings import SearchSettings
-
-Measure = Callable[[str, Sequence[Architecture]], Mapping[str, float]]
-"""Measures networks on a target (its full name); seconds by architecture key, without those that gave no latency."""
+from search.stopwatch import Stopwatch
+from search.store import forecast
 
 
 @dataclass(frozen=True, slots=True)
-class Fronts:
-    """Pareto fronts of what a search evaluated; each in ascending latency on the first target.
+class Finish:
+    """What a search ends with.
 
     Attributes:
-        overall: The front of all.
-        by_branches: The front of networks of each branch count.
+        search_run_id: The search's number in the database.
+        settings: What it was told to do.
+        repository: The database.
+        pool: Evaluates on the supernet.
+        measuring: Measures the fronts, or None where nothing can.
+        stopwatch: Told where time goes.
     """
 
-    overall: tuple[Candidate, ...]
-    by_branches: Mapping[int, tuple[Candidate, ...]]
+    search_run_id: int
+    settings: SearchSettings
+    repository: Repository
+    pool: QualityPool
+    measuring: Measuring | None
+    stopwatch: Stopwatch
 
-    @property
-    def members(self) -> tuple[Candidate, ...]:
-        """Each network of any front, once."""
-        found = {c.architecture.key: c for c in self.overall}
-        found |= {c.architecture.key: c for front in self.by_branches.values() for c in front}
-        return tuple(sorted(found.values(), key=lambda c: c.latency_s))
+    def outcome(self, run: SearchRun, fronts: Fronts, finished: Callable[[], None]) -> Outcome:
+        """Evaluate the fronts of a search with care, measure them where there is a device, and sum up.
 
+        Args:
+            run: The search, at its end.
+            fronts: Its fronts.
+            finished: Called for each network that was evaluated.
+        """
+        with self.stopwatch.on("evaluation"):
+            miou = self._final_miou(fronts, finished)
+        with self.stopwatch.on("storage"):
+            for key, value in miou.items():
+                self.repository.set_final_miou(self.search_run_id, key, value)
+        careful = fronts_of(replaced_quality(fronts.members, miou), self.settings.limits_s)
+        return Outcome(
+            search_run_id=self.search_run_id,
+            evaluated=len(run.archive),
+            fronts=careful,
+            hypervolume=run.hypervolume(run.archive),
+            drift={} if self.measuring is None else self._drift(self.measuring, careful, run.reference_point),
+            spent_s=self.stopwatch.spent_s,
+            supernet=run.supernet,
+        )
 
-def fronts_of(candidates: Sequence[Candidate], limits_s: Sequence[float | None]) -> Fronts:
-    """The fronts among candidates that were evaluated and keep to the limits."""
-    eligible = [c for c in candidates if c.miou is not None and c.within(limits_s)]
-    counts = sorted({len(c.architecture.branches) for c in eligible})
-    return Fronts(
-        overall=_front(eligible, limits_s),
-        by_branches={
-            count: _front([c for c in eligible if len(c.architecture.branches) == count], limits_s) for count in counts
-        },
-    )
+    def _final_miou(self, fronts: Fronts, finished: Callable[[], None]) -> dict[str, float]:
+        """MIoU with more recalibration and on all validation images, by architecture key."""
+        networks = [candidate.architecture for candidate in fronts.members]
+        qualities = self.pool.evaluate(networks, Fidelity(self.settings.final_batches, None), finished)
+        pairs = zip(networks, qualities, strict=True)
+        return {network.key: quality.miou for network, quality in pairs if not isinstance(quality, Failure)}
 
-
-def with_final_quality(
-    fronts: Fronts, pool: QualityPool, settings: SearchSettings, finished: Callable[[], None]
-) -> dict[str, float]:
-    """MIoU of the networks of the fronts with more recalibration and all validation images, by architecture key."""
-    networks = [candidate.architecture for candidate in fronts.members]
-    qualities = pool.evaluate(networks, Fidelity(settings.final_batches, None), finished)
-    pairs = zip(networks, qualities, strict=True)
-    return {network.key: quality.miou for network, quality in pairs if not isinstance(quality, Failure)}
+    def _drift(self, measuring: Measuring, fronts: Fronts, reference: tuple[float, ...] | None) -> dict[str, Drift]:
+        """Measure all fronts, and compare with what was predicted before anything of them was measured."""
+        records = self.repository.candidates(self.search_run_id)
+        found = {}
+        for position, target in enumerate(self.settings.targets):
+            measured_s = measuring.measured_s(target, [candidate.architecture for candidate in fronts.members])
+            forecasts = {r.architecture_key: p for r in records if (p := forecast(r, target)) is not None}
+            point = None if reference is None else (reference[0], reference[1 + position])
+            drifted = measured_drift(fronts.members, forecasts, measured_s, reference=point)
+            if drifted is not None:
+                found[target] = drifted
+        return found
 
 
 def measured_drift(
     front: Sequence[Candidate],
+    forecasts: Mapping[str, Prediction],
     measured_s: Mapping[str, float],
     *,
-    target: int,
-    reference: Sequence[float] | None,
+    reference: tuple[float, float] | None,
 ) -> Drift | None:
-    """Predicted against measured latency of a front on one target; None if nothing was measured.
+    """Predicted against measured latency of a front on one target; None if nothing can be compared.
 
     Args:
-        front: Its networks, with the predictions that the search went by.
+        front: Its networks.
+        forecasts: Predictions that did not know the measurement, by architecture key.
         measured_s: Measured latency by architecture key.
-        target: Position of the target.
-        reference: The search's reference point.
+        reference: Point (1 - mIoU, log latency) up to which hypervolume counts.
     """
-    known = [c for c in front if c.architecture.key in measured_s and c.miou is not None]
-    predicted = [c.predictions[target] for c in known]
+    known = [c for c in front if c.miou is not None and c.architecture.key in forecasts.keys() & measured_s.keys()]
+    predicted = [forecasts[c.architecture.key] for c in known]
     compared = Comparison(
         miou=np.array([c.miou for c in known], dtype=np.float64),
         predicted_s=np.array([p.latency_s for p in predicted]),
         low_s=np.array([p.low_s for p in predicted]),
         high_s=np.array([p.high_s for p in predicted]),
         measured_s=np.array([measured_s[c.architecture.key] for c in known]),
-        nominal_coverage=predicted[0].coverage if predicted else 0.0,
+        nominal_coverage=float(np.mean([p.coverage for p in predicted])) if predicted else 0.0,
     )
-    return drift(compared, None if reference is None else (reference[0], reference[1 + target]))
-
-
-def replaced_quality(candidates: Sequence[Candidate], miou: Mapping[str, float]) -> list[Candidate]:
-    """Candidates with their mIoU replaced where a better one is known."""
-    return [dataclasses.replace(c, miou=miou.get(c.architecture.key, c.miou)) for c in candidates]
-
-
-def _front(candidates: Sequence[Candidate], limits_s: Sequence[float | None]) -> tuple[Candidate, ...]:
-    if not candidates:
-        return ()
-    chosen = [candidates[index] for index in pareto_front(minimised(candidates, limits_s))]
-    return tuple(sorted(chosen, key=lambda c: c.latency_s))
+    return drift(compared, reference)

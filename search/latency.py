@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, TypeVar
 
 from hyctas.architecture import Architecture
@@ -20,6 +20,8 @@ Answer = TypeVar("Answer")
 
 AWAY: Final = (ConnectionFailed, ServerUnavailable)
 """Errors after which the server may come back."""
+NEVER_MEASURED: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""Before any measurement, so that a model has to answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,8 @@ class RemoteLatency:
 
     def _newest_model(self, target: str, example: Architecture) -> str | None:
         """The model that answers about a network that counts as never measured."""
-        return self._patiently(lambda: self._client.predict(target, example)).model_id
+        until = NEVER_MEASURED
+        return self._patiently(lambda: self._client.predict(target, example, measured_until=until)).model_id
 
     def _patiently(self, ask: Callable[[], Answer]) -> Answer:
         waits = self._patience.waits_s()

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+import numpy as np
 
-from hyctas.architecture import ArchitectureDefaults
+from hyctas.architecture import Architecture, ArchitectureDefaults
 from hyctas.errors import CheckpointMismatch, InvalidInput
+from hyctas.sampling import sample_structured
 from hyctas.space import SearchSpace
 from search.settings import SearchSettings
 from search.training.settings import TrainingSettings
@@ -53,6 +55,11 @@ class SearchPlan:
         for name, least in (("epochs", 0), ("measured_networks", 1)):
             if getattr(self, name) < least:
                 raise InvalidInput(name, getattr(self, name), f"at least {least}")
+
+
+def example_network(plan: SearchPlan) -> Architecture:
+    """A network of the plan's space, to ask a server about."""
+    return sample_structured(plan.space, np.random.default_rng(0), 1, plan.networks)[0]
 
 
 def plan_to_json(plan: SearchPlan) -> dict[str, Any]:

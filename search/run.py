@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -68,8 +69,8 @@ class SearchRun:
         journal: Where to write.
         stopwatch: Told where time goes.
         progress: Told how it goes on.
-        state: Where an interrupted run of this search stood.
-        archive: What that run had scored by then, in order.
+        state: Where the search stands: at its beginning, or where it was interrupted.
+        archive: What it had scored by then, in order.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class SearchRun:
         *,
         stopwatch: Stopwatch,
         progress: SearchProgress,
-        state: SearchState | None = None,
+        state: SearchState,
         archive: Sequence[Candidate] = (),
     ) -> None:
         self._settings = settings
@@ -92,17 +93,34 @@ class SearchRun:
         self._journal = journal
         self._stopwatch = stopwatch
         self._progress = progress
+        self._state = state
         self._archive = list(archive)
-        self.revision = 0
-        self.reference_point: tuple[float, ...] | None = None
-        if state is not None:
-            algorithm.restore(state.algorithm)
-            self.revision, self.reference_point = state.revision, state.reference_point
+        algorithm.restore(state.algorithm)
 
     @property
     def archive(self) -> Sequence[Candidate]:
         """All candidates that were scored, in order."""
         return self._archive
+
+    @property
+    def revision(self) -> int:
+        """How often the predictor was refitted."""
+        return self._state.revision
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the predictor was refitted since the archive was scored."""
+        return self._state.scored_revision < self._state.revision
+
+    @property
+    def reference_point(self) -> tuple[float, ...] | None:
+        """Up to which objectives hypervolume counts; None before the first generation."""
+        return self._state.reference_point
+
+    @property
+    def supernet(self) -> str | None:
+        """SHA-256 of the supernet that evaluates."""
+        return self._state.supernet
 
     def run(self, *, until: int | None = None) -> None:
         """Go on until the evaluations are used up, or the space is.
@@ -113,7 +131,7 @@ class SearchRun:
         Raises:
             PredictorUnavailable: The server is away for too long; everything before this generation is kept.
         """
-        last = min(self._settings.evaluations, until or self._settings.evaluations)
+        last = self._settings.evaluations if until is None else min(until, self._settings.evaluations)
         while len(self._archive) < last and not self._algorithm.exhausted:
             self._generation()
 
@@ -126,32 +144,23 @@ class SearchRun:
         self._archive += candidates
         with self._stopwatch.on("storage"):
             self._journal.keep(self._algorithm.generation, candidates, self._settings.targets, revision=self.revision)
-            self._set_reference_point()
-            self.keep_state()
-        volume = self.hypervolume(self._archive)
+            self._keep_state(reference_point=self.reference_point or self._first_reference_point())
+        with self._stopwatch.on("evolution"):
+            volume = self.hypervolume(self._archive)
         self._progress.generation(self._algorithm.generation, len(self._archive), volume, self._archive)
 
-    def keep_state(self) -> None:
-        """Write down where the search stands."""
-        self._journal.keep_state(
-            SearchState(
-                search_run_id=self._journal.search_run_id,
-                evaluated=len(self._archive),
-                algorithm=self._algorithm.state(),
-                pin=self._latency.pin,
-                revision=self.revision,
-                reference_point=self.reference_point,
-                spent_s=self._stopwatch.spent_s,
-            )
-        )
+    def refitted(self) -> None:
+        """Note that the predictor was refitted, and that latency's pin is of what it learned."""
+        with self._stopwatch.on("storage"):
+            self._keep_state(revision=self.revision + 1)
 
-    def rescore(self, rescored: Callable[[Sequence[Candidate]], Sequence[Candidate]]) -> None:
-        """Replace the archive by what `rescored` makes of it after a refit, and let the algorithm know."""
-        self._archive = list(rescored(self._archive))
-        self.revision += 1
-        scores = {c.architecture.key: c.score(self._settings.limits_s) for c in self._archive}
-        self._algorithm.rescore(scores)
-        self.keep_state()
+    def rescore(self, archive: Sequence[Candidate]) -> None:
+        """Replace the archive by the same candidates as the refitted predictor sees them."""
+        self._archive = list(archive)
+        with self._stopwatch.on("evolution"):
+            self._algorithm.rescore({c.architecture.key: c.score(self._settings.limits_s) for c in self._archive})
+        with self._stopwatch.on("storage"):
+            self._keep_state(scored_revision=self.revision)
 
     def hypervolume(self, candidates: Sequence[Candidate]) -> float:
         """Hypervolume of the candidates that keep to the limits."""
@@ -160,12 +169,26 @@ class SearchRun:
         points = minimised(candidates, self._settings.limits_s)
         return hypervolume(points, np.array(self.reference_point)) if len(points) else 0.0
 
-    def _set_reference_point(self) -> None:
-        if self.reference_point is None:
-            points = minimised(self._archive, (None,) * len(self._settings.targets))
-            if len(points):
-                self.reference_point = tuple(map(float, reference_point(points)))
-                self._journal.repository.set_reference_point(self._journal.search_run_id, self.reference_point)
+    def _keep_state(self, **changes: Any) -> None:
+        """Write down where the search stands."""
+        self._state = dataclasses.replace(
+            self._state,
+            evaluated=len(self._archive),
+            algorithm=self._algorithm.state(),
+            pin=self._latency.pin,
+            spent_s=self._stopwatch.spent_s,
+            **changes,
+        )
+        self._journal.keep_state(self._state)
+
+    def _first_reference_point(self) -> tuple[float, ...] | None:
+        """The reference point that follows from what was scored, whatever the limits; None if nothing could be."""
+        points = minimised(self._archive, (None,) * len(self._settings.targets))
+        if not len(points):
+            return None
+        point = tuple(map(float, reference_point(points)))
+        self._journal.repository.set_reference_point(self._journal.search_run_id, point)
+        return point
 
 
 def minimised(candidates: Sequence[Candidate], limits_s: Sequence[float | None]) -> np.ndarray:

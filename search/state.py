@@ -23,10 +23,13 @@ class SearchState:
         search_run_id: Its number in the database.
         evaluated: Candidates that were scored.
         algorithm: The algorithm's own state, as JSON.
-        pin: The models that predicted.
+        pin: The models that predict.
         revision: How often the predictor was refitted.
+        scored_revision: How often it had been when all candidates were scored by it; less than `revision` if the search
+            ended just after a refit.
         reference_point: Up to which hypervolume counts; None before the first generation.
         spent_s: Seconds by activity.
+        supernet: SHA-256 of the supernet's parameters; None before it was trained.
     """
 
     search_run_id: int
@@ -34,8 +37,10 @@ class SearchState:
     algorithm: Mapping[str, Any]
     pin: Pin
     revision: int
+    scored_revision: int
     reference_point: tuple[float, ...] | None
     spent_s: Mapping[str, float]
+    supernet: str | None
 
 
 def state_path(folder: Path, search_run_id: int) -> Path:
@@ -53,8 +58,10 @@ def state_text(state: SearchState) -> str:
         "model_ids": state.pin.model_ids,
         "measured_until": state.pin.measured_until.isoformat(),
         "revision": state.revision,
+        "scored_revision": state.scored_revision,
         "reference_point": state.reference_point,
         "spent_s": dict(state.spent_s),
+        "supernet": state.supernet,
     }
     return json.dumps(document, allow_nan=False)
 
@@ -80,8 +87,10 @@ def read_state(path: Path, search_run_id: int) -> SearchState:
             algorithm=found["algorithm"],
             pin=Pin(tuple(found["model_ids"]), datetime.fromisoformat(found["measured_until"])),
             revision=found["revision"],
+            scored_revision=found["scored_revision"],
             reference_point=None if reference is None else tuple(reference),
             spent_s=found["spent_s"],
+            supernet=found["supernet"],
         )
     except OSError as error:
         raise CheckpointMismatch(f"the state of search {search_run_id} cannot be read: {error}") from error

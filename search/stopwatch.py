@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Literal
 
-Activity = Literal["evaluation", "prediction", "evolution", "storage"]
+Activity = Literal["evaluation", "prediction", "evolution", "storage", "measurement"]
 
 
 class Stopwatch:

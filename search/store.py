@@ -54,6 +54,12 @@ def stored_candidate(record: CandidateRecord, targets: Iterable[str], *, revisio
     )
 
 
+def forecast(record: CandidateRecord, target: str) -> Prediction | None:
+    """The newest prediction on a target that was made without having measured this network; None without one."""
+    known = [found for found in record.latencies if found.target == target and found.tier != "measured"]
+    return _prediction(max(known, key=_revision)) if known else None
+
+
 def _revision(latency: CandidateLatency) -> int:
     return latency.revision
 

@@ -92,9 +92,10 @@ def search(
     from hyctas.space import SearchSpace
     from search.cli.session import SearchSession
     from search.datasets.catalogue import open_dataset
-    from search.launch import Workers, outcome_json
+    from search.outcome import outcome_json
     from search.plan import SearchPlan
     from search.settings import SearchSettings
+    from search.supernet_evaluation import Workers
     from search.training.settings import TrainingSettings
 
     session = SearchSession(db=db, models=models, workers=Workers(processes, dask, gpus))

@@ -20,7 +20,7 @@ from hyctas.measurement import Status
 from hyctas.target import parse_target
 from profiler.device import local_device
 from search.atomic import write_atomically
-from search.launch import Devices
+from search.measuring import Devices
 
 SERVED_WITHIN_S: Final = 60.0
 POLL_S: Final = 0.2

@@ -16,8 +16,10 @@ from hyctas.client_options import API_KEY_VARIABLE
 from hyctas.errors import CheckpointMismatch, PredictorUnavailable
 from search.cli.devices import LocalDevice
 from search.cli.progress import SearchBars, search_bars
-from search.launch import Launch, Outcome, Workers
+from search.launch import Launch
+from search.outcome import Outcome
 from search.plan import SearchPlan, plan_from_json
+from search.supernet_evaluation import Workers
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,11 @@ STATE = SearchState(
     evaluated=24,
     algorithm={"generation": 3, "asked": [], "random": {"state": str(2**120)}, "own": {"crowding": [0.1, None]}},
     pin=Pin(("0123456789abcdef", None), datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)),
-    revision=1,
+    revision=2,
+    scored_revision=1,
     reference_point=(1.05, -4.0 + 1e-16),
     spent_s={"evaluation": 0.1 + 0.2, "storage": 1e-9},
+    supernet="ab" * 32,
 )
 
 
@@ -27,7 +29,7 @@ def path(tmp_path: Path) -> Path:
     return state_path(tmp_path, 7)
 
 
-@pytest.mark.parametrize("state", [STATE, replace(STATE, reference_point=None, evaluated=0, revision=0)])
+@pytest.mark.parametrize("state", [STATE, replace(STATE, reference_point=None, supernet=None, evaluated=0, revision=0)])
 def test_what_is_read_is_what_was_written(path: Path, state: SearchState) -> None:
     path.write_text(state_text(state))
     assert read_state(path, 7) == state
