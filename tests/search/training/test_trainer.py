@@ -22,7 +22,7 @@ from search.supernet.slots import slot_of
 from search.supernet.supernet import Supernet
 from search.training.losses import SegmentationLoss
 from search.training.ranks import Rank
-from search.training.supernet_passes import Draws
+from search.training.supernet_passes import Draws, Sandwich, extremes
 from search.training.supernet_training import SupernetJob
 from search.training.trainer import PassLoss, Trained, Trainer
 from search.training.training_log import read_log
@@ -87,6 +87,19 @@ def test_accumulated_batches_are_averaged(tmp_path: Path) -> None:
     for images, labels in batches(job, 3):
         (SegmentationLoss()(supernet(draws(job).network(0), images), labels) / 3).backward()
     assert_gradients(stepped(job), supernet)
+
+
+def test_gradients_of_all_passes_of_a_sandwich_are_summed(tmp_path: Path) -> None:
+    job = supernet_job(tmp_path, passes="sandwich", **PLAIN)
+    supernet, (images, labels) = before_training(job), batches(job, 1)[0]
+    ends = extremes(job.space, job.settings, job.training)
+    passes = list(Sandwich(supernet, draws(job), SegmentationLoss(), ends).losses(0, images, labels))
+    assert len(passes) == 4
+    sum(found.loss for found in passes).backward()
+    assert_gradients(stepped(job), supernet)
+    (record,) = read_log(tmp_path)
+    assert record.loss == pytest.approx(sum(found.loss.item() for found in passes) / 4, rel=1e-4)
+    assert set(record.architectures) == {found.architecture.key for found in passes}
 
 
 def test_long_gradients_are_clipped_and_logged_at_their_own_length(tmp_path: Path) -> None:
