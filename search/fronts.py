@@ -6,9 +6,10 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from search.candidate import Candidate
 from search.evolution.front import pareto_front
-from search.run import minimised
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,12 @@ def fronts_of(candidates: Sequence[Candidate], limits_s: Sequence[float | None])
             count: _front([c for c in eligible if len(c.architecture.branches) == count], limits_s) for count in counts
         },
     )
+
+
+def minimised(candidates: Sequence[Candidate], limits_s: Sequence[float | None]) -> np.ndarray:
+    """Objectives (candidates, 1 + targets) of those that were evaluated and keep to the limits."""
+    scores = [c.score(limits_s) for c in candidates if c.miou is not None and c.within(limits_s)]
+    return np.array([score.minimised for score in scores], dtype=np.float64).reshape(len(scores), -1)
 
 
 def replaced_quality(candidates: Sequence[Candidate], miou: Mapping[str, float]) -> list[Candidate]:

@@ -15,6 +15,7 @@ from search.atomic import write_atomically
 from search.candidate import Candidate
 from search.evolution.algorithm import Algorithm
 from search.evolution.front import hypervolume, reference_point
+from search.fronts import minimised
 from search.latency import RemoteLatency
 from search.scoring import Scoring
 from search.settings import SearchSettings
@@ -189,9 +190,3 @@ class SearchRun:
         point = tuple(map(float, reference_point(points)))
         self._journal.repository.set_reference_point(self._journal.search_run_id, point)
         return point
-
-
-def minimised(candidates: Sequence[Candidate], limits_s: Sequence[float | None]) -> np.ndarray:
-    """Objectives (candidates, 1 + targets) of those that were evaluated and keep to the limits."""
-    scores = [c.score(limits_s) for c in candidates if c.miou is not None and c.within(limits_s)]
-    return np.array([score.minimised for score in scores], dtype=np.float64).reshape(len(scores), -1)

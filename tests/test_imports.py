@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 HEAVY = ("torch", "tensorrt", "openvino", "xgboost", "onnxruntime", "matplotlib", "pymoo", "sklearn", "psycopg")
-PACKAGES = ("hyctas", "profiler", "db", "predictor", "api")
+PACKAGES = ("hyctas", "profiler", "db", "predictor", "api", "search")
 NEEDS_HEAVY = {
     "hyctas.torch_form",
     "profiler.runtimes.onnxruntime",
     "profiler.runtimes.torch",
     "search.batches",
+    "search.cli.session",
     "search.deployment.emulation",
     "search.deployment.floating",
     "search.deployment.int8",
@@ -30,12 +31,18 @@ NEEDS_HEAVY = {
     "search.evaluation.recalibration",
     "search.evaluation.running",
     "search.evaluation.workers",
+    "search.finish",
+    "search.launch",
     "search.loading",
+    "search.refitting",
     "search.report.sample_predictions",
+    "search.run",
+    "search.scoring",
     "search.supernet.deriving",
     "search.supernet.slicing",
     "search.supernet.supernet",
     "search.supernet.wiring",
+    "search.supernet_evaluation",
     "search.training.checkpoint",
     "search.training.distributed",
     "search.training.losses",
