@@ -9,7 +9,20 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("torch", "tensorrt", "openvino", "xgboost", "onnxruntime", "matplotlib", "pymoo", "sklearn", "psycopg")
+HEAVY = (
+    "torch",
+    "tensorrt",
+    "openvino",
+    "xgboost",
+    "onnxruntime",
+    "matplotlib",
+    "pymoo",
+    "PIL",
+    "dask",
+    "distributed",
+    "sklearn",
+    "psycopg",
+)
 PACKAGES = ("hyctas", "profiler", "db", "predictor", "api", "search")
 NEEDS_HEAVY = {
     "hyctas.torch_form",
@@ -31,11 +44,20 @@ NEEDS_HEAVY = {
     "search.evaluation.recalibration",
     "search.evaluation.running",
     "search.evaluation.workers",
+    "search.evolution.baselines",
+    "search.evolution.niches",
+    "search.evolution.nsga2",
+    "search.evolution.variation",
     "search.finish",
     "search.launch",
     "search.loading",
     "search.refitting",
     "search.report.sample_predictions",
+    "search.retraining.description",
+    "search.retraining.plan",
+    "search.retraining.retrain",
+    "search.retraining.scoring",
+    "search.retraining.summary",
     "search.run",
     "search.scoring",
     "search.supernet.deriving",
