@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import signal
 from dataclasses import replace
@@ -92,7 +91,7 @@ def retrain(
     """
     from search.datasets.catalogue import open_dataset
     from search.retraining.candidates import choose
-    from search.retraining.plan import LEARNING_RATES, WEIGHT_DECAY, RetrainingPlan, check_writable, warmup_steps
+    from search.retraining.plan import WEIGHT_DECAY, RetrainingPlan, check_writable, usual_learning_rate, warmup_steps
     from search.training.settings import TrainingSettings
     from search.training.supernet_training import load_supernet
 
@@ -112,7 +111,7 @@ def retrain(
             height=image_height or shown.height,
             width=image_width or shown.width,
             optimiser=optimiser,  # type: ignore[arg-type]
-            learning_rate=LEARNING_RATES.get(optimiser, math.inf) if learning_rate is None else learning_rate,
+            learning_rate=usual_learning_rate(optimiser) if learning_rate is None else learning_rate,
             weight_decay=WEIGHT_DECAY,
             warmup_steps=warmup_steps(steps) if warmup is None else warmup,
             class_weights=class_weights,

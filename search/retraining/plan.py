@@ -22,7 +22,6 @@ FP32: Final = "fp32"
 MOST_WARMUP_STEPS: Final = 1000
 """Of the published training (arXiv 2403.10413); shorter trainings warm up for a tenth of their steps."""
 WEIGHT_DECAY: Final = 1e-4
-LEARNING_RATES: Final = {"sgd": 0.05, "adamw": 0.002}
 
 ARCHITECTURE: Final = "architecture.json"
 DRAWING: Final = "network.svg"
@@ -94,6 +93,11 @@ class RetrainingPlan:
 def warmup_steps(steps: int) -> int:
     """Steps over which the learning rate rises, unless told otherwise."""
     return min(MOST_WARMUP_STEPS, steps // 10)
+
+
+def usual_learning_rate(optimiser: str) -> float:
+    """Learning rate after warming up, unless told otherwise: the published one of SGD, and a usual one of AdamW."""
+    return 0.002 if optimiser == "adamw" else 0.05
 
 
 def check_writable(folder: Path, names: Sequence[str] = (ARCHITECTURE, DRAWING, ONNX, SUMMARY)) -> None:
