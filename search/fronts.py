@@ -47,7 +47,7 @@ def fronts_of(candidates: Sequence[Candidate], limits_s: Sequence[float | None])
 def minimised(candidates: Sequence[Candidate], limits_s: Sequence[float | None]) -> np.ndarray:
     """Objectives (candidates, 1 + targets) of those that were evaluated and keep to the limits."""
     scores = [c.score(limits_s) for c in candidates if c.miou is not None and c.within(limits_s)]
-    return np.array([score.minimised for score in scores], dtype=np.float64).reshape(len(scores), -1)
+    return np.array([score.minimised for score in scores], dtype=np.float64).reshape(len(scores), 1 + len(limits_s))
 
 
 def replaced_quality(candidates: Sequence[Candidate], miou: Mapping[str, float]) -> list[Candidate]:
