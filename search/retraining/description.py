@@ -43,7 +43,8 @@ def _latency(found: Retrained, latency: PredictedLatency) -> str:
     miou = "unknown" if scores.quality is None else f"{scores.quality.miou:.4f}"
     return (
         f"predicted on {latency.target}: {1e3 * p.latency_s:.3f} ms ({1e3 * p.low_s:.3f} to {1e3 * p.high_s:.3f} at "
-        f"{p.coverage:.0%}), {p.tier}; mIoU at its precision, {latency.precision}: {miou} ({scores.note})"
+        f"{p.coverage:.0%}), {p.tier}; mIoU at its precision, {latency.precision}, and "
+        f"{_size(found.plan.trained_size)}: {miou} ({scores.note})"
     )
 
 

@@ -132,13 +132,14 @@ def _precision_json(scores: PrecisionQuality, classes: Sequence[str]) -> dict[st
 
 
 def _latency_json(found: Retrained, latency: PredictedLatency) -> Mapping[str, Any]:
-    """The prediction beside the mIoU at the precision that it is of."""
+    """The prediction, which is of the deployed size, beside the mIoU at its precision, which is of the trained one."""
     scores = found.at(latency.precision)
     return {
         "target": latency.target,
         "precision": latency.precision,
         "miou": None if scores.quality is None else scores.quality.miou,
         "miou_note": scores.note,
+        "miou_size": _size_json(found.plan.trained_size),
         **prediction_to_json(found.plan.architecture.key, latency.prediction),
     }
 

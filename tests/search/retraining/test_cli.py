@@ -104,6 +104,7 @@ def test_latency_stands_beside_the_miou_at_its_precision(file: str, server: Serv
     found = summary(run(file, "--dataset", DATASET, *where, "--json", out=tmp_path / "out"))
     assert found["latency"]["precision"] == "fp32"
     assert found["latency"]["miou"] == found["miou"]
+    assert found["latency"]["miou_size"] == {"height": 32, "width": 64}
     assert found["latency"]["latency_ms"] > 1.0
     assert found["latency"]["key"] == found["key"]
 
@@ -190,3 +191,11 @@ def test_killed_training_goes_on_to_the_same_weights(file: str, tmp_path: Path) 
     assert resumed == expected
     weights, expected_weights = parameters(killed), parameters(undisturbed)
     assert all(torch.equal(weights[name], expected_weights[name]) for name in expected_weights)
+
+
+def test_latency_in_words_names_precision_and_size(file: str, server: Served, tmp_path: Path) -> None:
+    where = ("--target", FAST.name, "--url", server.url)
+    result = run(file, "--dataset", DATASET, *where, out=tmp_path / "out")
+    assert result.exit_code == 0, result.stderr
+    (line,) = (line for line in result.stdout.splitlines() if line.startswith(f"predicted on {FAST.name}: "))
+    assert "mIoU at its precision, fp32, and 32x64: " in line
