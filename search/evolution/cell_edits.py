@@ -72,6 +72,28 @@ def change_width(space: SearchSpace, codes: Codes, site: Site, rng: np.random.Ge
     return _with_bits(codes, site, WIDTH, random_width(space, rng))
 
 
+def change_operators(space: SearchSpace, codes: Codes, site: Site, rng: np.random.Generator) -> Codes | None:
+    """Give all cells of a stretch that begins with the cell the same operator."""
+    end = site.cell + 1 + below(rng, len(codes[site.branch]) - site.cell)
+    bits = random_operator(space, rng)
+    return _replaced(codes, site, lambda code: _with_bits_between(code, site.cell, end, OPERATOR, bits))
+
+
+def exchange_operator(space: SearchSpace, codes: Codes, site: Site, rng: np.random.Generator) -> Codes | None:
+    """Give all cells that have the cell's operator, in all branches, the same other one."""
+    own, bits = codes[site.branch][site.cell] & OPERATOR, random_operator(space, rng)
+    return tuple([bytes([cell & ~OPERATOR | bits if cell & OPERATOR == own else cell for cell in code]) for code in codes])
+
+
+def change_widths(space: SearchSpace, codes: Codes, site: Site, rng: np.random.Generator) -> Codes | None:
+    """Give all inner cells of a stretch that begins with the cell the same width."""
+    end = site.cell + 1 + below(rng, len(codes[site.branch]) - site.cell)
+    bits = random_width(space, rng)
+    return _replaced(
+        codes, site, lambda code: _with_bits_between(code, site.cell, min(end, len(code) - 1), WIDTH, bits)
+    )
+
+
 def move_down(space: SearchSpace, codes: Codes, site: Site, rng: np.random.Generator) -> Codes | None:
     """Let the cell go down in place of the next cell on either side that does.
 
@@ -113,6 +135,9 @@ CELL_EDITS: Final[Mapping[str, CellEdit]] = MappingProxyType(
     {
         "operator": change_operator,
         "width": change_width,
+        "operators": change_operators,
+        "exchange": exchange_operator,
+        "widths": change_widths,
         "move_down": move_down,
         "insert": insert_cell,
         "remove": remove_cell,
@@ -131,6 +156,10 @@ def _with_bits(codes: Codes, site: Site, mask: int, bits: int) -> Codes | None:
         return None
     new, cell = bytes([own & ~mask | bits]), site.cell
     return _replaced(codes, site, lambda code: code[:cell] + new + code[cell + 1 :])
+
+
+def _with_bits_between(code: bytes, start: int, end: int, mask: int, bits: int) -> bytes:
+    return code[:start] + bytes([cell & ~mask | bits for cell in code[start:end]]) + code[end:]
 
 
 def _exchanged(code: bytes, going: int, level: int) -> bytes:

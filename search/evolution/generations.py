@@ -128,7 +128,7 @@ class Generations(ABC):
     @property
     def _size(self) -> int:
         """How many to ask for in this generation."""
-        return self._evolution.per_generation if self._generation else self._evolution.population
+        return self._evolution.per_generation if self._generation else self._evolution.samples
 
     def _identity(self) -> dict[str, Any]:
         """What a state must have in common with the algorithm that it restores."""

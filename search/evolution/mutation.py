@@ -18,7 +18,7 @@ from search.evolution.branch_codes import Codes, architecture_of, codes_of
 from search.evolution.cell_edits import CELL_EDITS, draw_site
 
 ATTEMPTS: Final = 32
-"""Changes tried before an architecture counts as one that cannot be changed."""
+"""Changes drawn by weight, and then in turn, before an architecture counts as one that cannot be changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,9 @@ class MutationMix:
     Attributes:
         operator: Another operator in a cell.
         width: Another width of a cell.
+        operators: The same operator in a stretch of cells.
+        exchange: One operator in place of another in all cells.
+        widths: The same width in a stretch of cells.
         move_down: A branch goes down elsewhere.
         insert: One cell more.
         remove: One cell less.
@@ -43,6 +46,9 @@ class MutationMix:
 
     operator: float = 4.0
     width: float = 3.0
+    operators: float = 2.0
+    exchange: float = 2.0
+    widths: float = 4.0
     move_down: float = 1.0
     insert: float = 1.0
     remove: float = 1.0
@@ -91,8 +97,9 @@ def mutated(
 def mutated_codes(space: SearchSpace, codes: Codes, rng: np.random.Generator, mix: MutationMix) -> Codes:
     """What :func:`mutated` does, on the codes of branches."""
     names, bounds = _thresholds(mix)
-    for _ in range(ATTEMPTS):
-        name = names[bisect(bounds, rng.random() * bounds[-1])]
+    for attempt in range(2 * ATTEMPTS):
+        by_weight = attempt < ATTEMPTS
+        name = names[bisect(bounds, rng.random() * bounds[-1]) if by_weight else attempt % len(names)]
         if (edit := CELL_EDITS.get(name)) is not None:
             changed = edit(space, codes, draw_site(codes, rng, apart=mix.apart), rng)
         else:

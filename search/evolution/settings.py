@@ -13,7 +13,8 @@ class EvolutionSettings:
     """How candidates are varied and kept.
 
     Attributes:
-        population: Candidates kept from one generation to the next, and candidates of the first.
+        population: Candidates kept from one generation to the next.
+        first: Samples in the first generation; None for as many as the population. See :meth:`for_budget`.
         offspring: Candidates of every further generation; None for as many as the population.
         crossover: Share of children that have two parents.
         within_niche: Share of these whose parents have equally many branches.
@@ -28,6 +29,7 @@ class EvolutionSettings:
     """
 
     population: int = 24
+    first: int | None = None
     offspring: int | None = None
     crossover: float = 0.5
     within_niche: float = 0.8
@@ -41,6 +43,8 @@ class EvolutionSettings:
         """Refuse what cannot evolve."""
         if self.population < 2:
             raise InvalidInput("population", self.population, "at least 2")
+        if self.first is not None and self.first < 1:
+            raise InvalidInput("first", self.first, "at least 1, or None for as many as the population")
         if self.offspring is not None and self.offspring < 1:
             raise InvalidInput("offspring", self.offspring, "at least 1, or None for as many as the population")
         for name in ("crossover", "within_niche", "tree", "unmutated", "niche_share"):
@@ -48,6 +52,19 @@ class EvolutionSettings:
                 raise InvalidInput(name, getattr(self, name), "a share, 0 to 1")
         if not 0 <= self.further_mutation < 1:
             raise InvalidInput("further_mutation", self.further_mutation, "0 to below 1")
+
+    @classmethod
+    def for_budget(cls, population: int, evaluations: int) -> EvolutionSettings:
+        """Settings with a first generation that suits a budget: up to a third of it, and four populations at most.
+
+        A population is too few samples to find where in the space its niches should begin.
+        """
+        return cls(population=population, first=max(1, min(4 * population, max(evaluations // 3, population), evaluations)))
+
+    @property
+    def samples(self) -> int:
+        """Candidates of the first generation."""
+        return self.population if self.first is None else self.first
 
     @property
     def per_generation(self) -> int:
