@@ -126,6 +126,7 @@ def test_another_network_is_not_taken_up(tmp_path: Path, network: Architecture) 
         trained_network(network_job(other, tmp_path))
 
 
+@pytest.mark.slow
 def test_network_learns(tmp_path: Path, network: Architecture) -> None:
     """One that says the most frequent class everywhere has an mIoU below a third."""
     job = network_job(network, tmp_path, steps=60, batch_size=6, optimiser="adamw", learning_rate=0.01)

@@ -112,6 +112,7 @@ def test_digest_depends_on_values_and_names_not_on_memory_layout() -> None:
     assert parameters_sha256({"a": tensor}) != parameters_sha256({"a": tensor + 1})
 
 
+@pytest.mark.slow
 def test_supernet_learns(tmp_path: Path) -> None:
     """Its networks say more than the most frequent class, whose mIoU is below a third."""
     job = supernet_job(tmp_path, steps=40, batch_size=4, optimiser="adamw", learning_rate=0.01)
