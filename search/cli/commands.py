@@ -73,11 +73,13 @@ def search(
     optimiser: Annotated[str, _training("sgd or adamw.")] = "sgd",
     learning_rate: Annotated[float, _training("After warming up.")] = 0.05,
     passes: Annotated[str, _training("single (one network a step) or sandwich.")] = "single",
+    checkpoint_every: Annotated[int, _training("Updates between checkpoints.")] = 200,
     gpus: Annotated[int, _work("GPUs that train together.", 1)] = 1,
     processes: Annotated[int, _work("Local processes that evaluate candidates; 0: this one.", 0)] = 0,
     dask: Annotated[str | None, _work("Dask scheduler whose workers evaluate instead.")] = None,
     out: Annotated[Path, _work("Folder for the search's state.")] = Path("searches"),
     models: Annotated[Path, _work("Folder for models that are refitted.")] = Path("models"),
+    patience: Annotated[float, _work("Seconds to wait for a server that does not answer, before stopping.", 0)] = 600.0,
     resume: Annotated[int | None, typer.Option(help="Number of an interrupted search to go on with.")] = None,
     take_over: Annotated[
         bool, typer.Option("--take-over", help="Resume a search that a machine which is gone left running.")
@@ -91,14 +93,17 @@ def search(
     """
     from hyctas.space import SearchSpace
     from search.cli.session import SearchSession
-    from search.datasets.catalogue import open_dataset
+    from search.datasets.catalogue import anywhere, open_dataset
+    from search.latency import Patience
     from search.outcome import outcome_json
     from search.plan import SearchPlan
     from search.settings import SearchSettings
     from search.supernet_evaluation import Workers
     from search.training.settings import TrainingSettings
 
-    session = SearchSession(db=db, models=models, workers=Workers(processes, dask, gpus))
+    session = SearchSession(
+        db=db, models=models, workers=Workers(processes, dask, gpus), patience=Patience(limit_s=patience)
+    )
     if resume is not None:
         outcome = session.resume(resume, url=url, take_over=take_over)
     else:
@@ -116,8 +121,8 @@ def search(
             ),
             space=SearchSpace(name=settings.space, depth=depth),
             networks=dataclasses.replace(settings, classes=len(open_dataset(dataset).classes)),
-            dataset=dataset,
-            supernet=str(supernet),
+            dataset=anywhere(dataset),
+            supernet=str(supernet.resolve()),
             training=TrainingSettings(
                 steps=steps,
                 batch_size=batch_size,
@@ -127,9 +132,10 @@ def search(
                 learning_rate=learning_rate,
                 passes=passes,  # type: ignore[arg-type]
                 seed=seed,
+                checkpoint_every=checkpoint_every,
             ),
             url=url or LOCAL_SERVER,
-            folder=str(out),
+            folder=str(out.resolve()),
             epochs=epochs if measure else 0,
             measure=measure,
         )

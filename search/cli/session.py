@@ -16,6 +16,7 @@ from hyctas.client_options import API_KEY_VARIABLE
 from hyctas.errors import CheckpointMismatch, PredictorUnavailable
 from search.cli.devices import LocalDevice
 from search.cli.progress import SearchBars, search_bars
+from search.latency import Patience
 from search.launch import Launch
 from search.outcome import Outcome
 from search.plan import SearchPlan, plan_from_json
@@ -30,11 +31,13 @@ class SearchSession:
         db: URL of the database.
         models: Folder for models that are refitted.
         workers: Where candidates are evaluated, and on how many GPUs the supernet is trained.
+        patience: How long to wait for a server that is away.
     """
 
     db: str
     models: Path
     workers: Workers
+    patience: Patience
 
     def begin(self, plan: SearchPlan) -> Outcome:
         """Begin a search."""
@@ -69,6 +72,7 @@ class SearchSession:
                 devices=device.devices(plan.search.targets) if plan.measure else None,
                 progress=bars,
                 say=bars.say,
+                patience=self.patience,
             )
             try:
                 return start(launch)

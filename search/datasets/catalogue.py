@@ -49,5 +49,12 @@ def open_dataset(spec: str, *, cache_bytes: int = CACHE_BYTES) -> Dataset:
     )
 
 
+def anywhere(spec: str) -> str:
+    """The same name with an absolute path of its folder, so that it means the same in any current folder."""
+    name, colon, rest = spec.partition(":")
+    folder = Path(rest).expanduser()
+    return f"{name}{colon}{folder.resolve()}" if rest and folder.is_dir() else spec
+
+
 SPEC_FORMS: Final = ", ".join([SYNTHETIC_FORM, *(f"{name}:DIR" for name in LAYOUTS)])
 """What :func:`open_dataset` takes, in words."""

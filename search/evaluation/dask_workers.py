@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from hyctas.architecture import Architecture
 from hyctas.errors import HyctasError, SearchError
+from search.datasets.catalogue import anywhere
 from search.evaluation.job import EvaluateOne, EvaluationJob, Result
 from search.evaluation.quality import Failure, Fidelity
 
@@ -146,7 +147,4 @@ def _result(architecture: Architecture, future: Any) -> Result:
 
 def _absolute(job: EvaluationJob) -> EvaluationJob:
     """The job with paths that mean the same in any folder."""
-    name, colon, rest = job.dataset.partition(":")
-    folder = Path(rest).expanduser()
-    dataset = f"{name}{colon}{folder.resolve()}" if rest and folder.is_dir() else job.dataset
-    return dataclasses.replace(job, supernet=str(Path(job.supernet).resolve()), dataset=dataset)
+    return dataclasses.replace(job, supernet=str(Path(job.supernet).resolve()), dataset=anywhere(job.dataset))
