@@ -109,7 +109,7 @@ def train_network(
     )
     trained = Trained(module, job.identity, job.folder)
     passes = OneNetwork(module, job.trained_form, segmentation_loss(dataset, training, rank.device))
-    Trainer(trained, passes, batches, training, rank=rank, progress=progress).run(until=until)
+    Trainer(trained, passes, batches=batches, settings=training, rank=rank, progress=progress).run(until=until)
     return deployed(job.architecture, module)
 
 

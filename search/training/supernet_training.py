@@ -106,7 +106,7 @@ def train_supernet(job: SupernetJob, *, rank: Rank, progress: TrainingProgress) 
     Trainer(
         Trained(supernet, job.identity, job.folder),
         _passes(job, rank.wrapped(supernet), rank.device),
-        TrainingBatches(
+        batches=TrainingBatches(
             split=dataset.training,
             size=(training.height, training.width),
             batch_size=training.batch_size,
@@ -115,7 +115,7 @@ def train_supernet(job: SupernetJob, *, rank: Rank, progress: TrainingProgress) 
             rank=rank.number,
             world=rank.world,
         ),
-        training,
+        settings=training,
         rank=rank,
         progress=progress,
     ).run()

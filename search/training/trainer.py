@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from hyctas.architecture import Architecture
-from hyctas.architecture_json import to_json
 from hyctas.errors import CheckpointMismatch, TrainingDiverged
-from search.atomic import write_atomically
 from search.batches import Batch, TrainingBatches
 from search.evaluation.layout import memory_format
 from search.training.checkpoint import (
@@ -25,6 +22,7 @@ from search.training.checkpoint import (
     remove_unfinished_checkpoints,
     save_checkpoint,
 )
+from search.training.divergence import diverged
 from search.training.interruption import deferred_interrupt
 from search.training.optimiser import clip_gradients, optimiser_of, set_learning_rate
 from search.training.precision import forward_dtype
@@ -32,8 +30,6 @@ from search.training.ranks import Rank
 from search.training.schedule import learning_rate
 from search.training.settings import TrainingSettings
 from search.training.training_log import StepRecord, TrainingLog
-
-DIVERGED: Final = "diverged.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +98,9 @@ class Trainer:
         self,
         trained: Trained,
         passes: Passes,
+        *,
         batches: TrainingBatches,
         settings: TrainingSettings,
-        *,
         rank: Rank,
         progress: TrainingProgress,
         clock: Callable[[], int] = time.perf_counter_ns,
@@ -188,14 +184,7 @@ class Trainer:
         return norm if math.isfinite(norm) else None
 
     def _diverged(self, what: str, networks: Sequence[Architecture]) -> TrainingDiverged:
-        path = self._trained.folder / DIVERGED
-        documents = [to_json(network) for network in networks]
-        write_atomically(path, json.dumps(documents[0] if len(documents) == 1 else documents, indent=2).encode())
-        keys = ", ".join(network.key[:12] for network in networks)
-        return TrainingDiverged(
-            f"{what}, of {'the network' if len(networks) == 1 else 'the networks'} {keys} ({path}); the checkpoint "
-            f"before it is kept. Lower the learning rate ({self._settings.learning_rate:g}) or clip gradients"
-        )
+        return diverged(self._trained.folder, what, networks, self._settings.learning_rate)
 
     def _resume(self) -> int:
         """Load the checkpoint, if there is one; returns the step to go on with."""

@@ -184,7 +184,9 @@ def test_gradient_that_is_not_finite_names_all_networks_of_the_step(tmp_path: Pa
     module, two = nn.Linear(2, 2), tuple(networks(2))
     stream = TrainingBatches(job.dataset.training, (32, 64), batch_size=2, seed=0)
     passes = ZeroWithoutGradient(module.weight, two)
-    trainer = Trainer(Trained(module, {}, tmp_path), passes, stream, job.training, rank=CPU, progress=Watched())
+    trainer = Trainer(
+        Trained(module, {}, tmp_path), passes, batches=stream, settings=job.training, rank=CPU, progress=Watched()
+    )
     before = module.weight.detach().clone()
     with pytest.raises(TrainingDiverged, match="the gradient of step 0 has length nan") as error:
         trainer.run()
@@ -204,8 +206,8 @@ def test_other_number_of_processes_cannot_go_on(tmp_path: Path) -> None:
     trainer = Trainer(
         Trained(supernet, job.identity, tmp_path),
         ZeroWithoutGradient(torch.ones(1), ()),
-        stream,
-        job.training,
+        batches=stream,
+        settings=job.training,
         rank=two,
         progress=Watched(),
     )
@@ -225,8 +227,8 @@ def test_only_the_first_process_writes(tmp_path: Path) -> None:
     trainer = Trainer(
         Trained(module, {}, tmp_path / "folder"),
         Constant(module.weight, tuple(networks(1))),
-        stream,
-        job.training,
+        batches=stream,
+        settings=job.training,
         rank=Rank(torch.device("cpu"), number=1, world=2),
         progress=Watched(),
     )
