@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -20,12 +22,21 @@ torch.set_num_threads(1)
 NEVER = 1000
 
 
+@contextlib.contextmanager
+def restored(number: signal.Signals, handler: Any) -> Iterator[None]:
+    """Let a signal have this handler in the block."""
+    before = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+
+
 @pytest.fixture(autouse=True)
 def interrupts() -> Iterator[None]:
     """Ctrl-C raises, as it does unless somebody changes that."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+    with restored(signal.SIGINT, signal.default_int_handler):
+        yield
 
 
 @dataclasses.dataclass
@@ -77,20 +88,23 @@ def test_last_step_is_kept_too(tmp_path: Path) -> None:
     assert state(job.folder)["step"] == 1
 
 
-def test_ctrl_c_raises_again_afterwards() -> None:
-    with deferred_interrupt() as interruption:
-        signal.raise_signal(signal.SIGINT)
-        assert interruption.asked
-    with pytest.raises(KeyboardInterrupt):
-        signal.raise_signal(signal.SIGINT)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_that_interrupts_raises_again_afterwards(number: signal.Signals) -> None:
+    with restored(number, signal.default_int_handler):
+        with deferred_interrupt() as interruption:
+            signal.raise_signal(number)
+            assert interruption.asked
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
 
 
-def test_other_handlers_are_left_alone() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with deferred_interrupt() as interruption:
-        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-        signal.raise_signal(signal.SIGINT)
-    assert not interruption.asked
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_that_does_something_else_is_left_alone(number: signal.Signals) -> None:
+    with restored(number, signal.SIG_IGN):
+        with deferred_interrupt() as interruption:
+            assert signal.getsignal(number) is signal.SIG_IGN
+            signal.raise_signal(number)
+        assert not interruption.asked
 
 
 def test_other_threads_change_nothing() -> None:
