@@ -128,15 +128,13 @@ def test_biases_batch_norms_and_gates_do_not_decay(tmp_path: Path) -> None:
 @pytest.mark.parametrize("optimiser", ["sgd", "adamw"])
 def test_slots_that_a_step_does_not_use_do_not_move(tmp_path: Path, optimiser: str) -> None:
     """Neither by decay nor by momentum, though the step before used them."""
+    folder, copy = tmp_path / "folder", tmp_path / "copy"
     job = supernet_job(
-        tmp_path, optimiser=optimiser, weight_decay=0.3, learning_rate=0.01, warmup_steps=0, checkpoint_every=1
+        folder, optimiser=optimiser, weight_decay=0.3, learning_rate=0.01, warmup_steps=0, checkpoint_every=1
     )
-    found = []
-    for stop_at in (2, 3):
-        with pytest.raises(Stopped):
-            trained(job, Watched(stop_at))
-        found.append(state(tmp_path))
-    first, second = found
+    with pytest.raises(Stopped):
+        trained(job, Watched(stop_at=3, copy_at=(2, folder, copy)))
+    first, second = state(copy), state(folder)
     assert (first["step"], second["step"]) == (1, 2)
     earlier, used = slots(draws(job).network(0)), slots(draws(job).network(1))
     order = list(before_training(job).named_parameters())
