@@ -13,8 +13,11 @@ from db.engine import DEFAULT_URL
 from hyctas.architecture import ArchitectureDefaults
 from hyctas.architecture_options import with_settings
 from hyctas.errors import InvalidInput
+from hyctas.space import HYCTAS
 
 LOCAL_SERVER: Final = "http://localhost:8000"
+FEWEST_CELLS: Final = HYCTAS.min_cells
+"""Every branch of the space has that many cells, or more."""
 
 _TRAINING: Final = "Training of the supernet"
 _EVOLUTION: Final = "Search"
@@ -51,7 +54,7 @@ def search(
         str, typer.Option(help="synthetic, or NAME:DIR with camvid, cityscapes, ade20k or coco-stuff.")
     ] = "synthetic",
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds search equally.")] = 0,
-    depth: Annotated[int, _evolution("Most cells of a branch.", 1)] = 10,
+    depth: Annotated[int, _evolution("Most cells of a branch.", FEWEST_CELLS)] = 10,
     algorithm: Annotated[str, _evolution("nsga2, random, local or single.")] = "nsga2",
     population: Annotated[int, _evolution("Candidates kept from one generation to the next.")] = 24,
     evaluations: Annotated[int, _evolution("Candidates to score.")] = 240,
