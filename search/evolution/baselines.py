@@ -14,9 +14,8 @@ import numpy.typing as npt
 from search.evolution.branch_codes import Codes, below, codes_of
 from search.evolution.front import pareto_front
 from search.evolution.generations import Generations
-from search.evolution.mutation import mutated_codes
+from search.evolution.mutation import mutated_codes, several_mutations
 from search.evolution.population import Collection
-from search.evolution.variation import several_mutations
 
 TOURNAMENT: Final = 5
 """Members of a tournament of single-objective evolution."""
@@ -104,7 +103,8 @@ class SingleObjective(_FromArchive):
         chosen = self._rng.integers(len(codes), size=min(TOURNAMENT, len(codes)))
         weights = np.eye(shares.shape[1])[0] if limited else self._rng.dirichlet(np.ones(shares.shape[1]))
         order = np.lexsort(((weights * shares[chosen]).max(axis=1), violation[chosen]))
-        return several_mutations(self._space, codes[chosen[order[0]]], self._rng, self._evolution)
+        best, evolution = codes[chosen[order[0]]], self._evolution
+        return several_mutations(self._space, best, self._rng, evolution.mix, further=evolution.further_mutation)
 
     def _members(self) -> Sequence[int]:
         return range(max(0, len(self._archive) - self._evolution.population), len(self._archive))

@@ -82,7 +82,8 @@ def change_operators(space: SearchSpace, codes: Codes, site: Site, rng: np.rando
 def exchange_operator(space: SearchSpace, codes: Codes, site: Site, rng: np.random.Generator) -> Codes | None:
     """Give all cells that have the cell's operator, in all branches, the same other one."""
     own, bits = codes[site.branch][site.cell] & OPERATOR, random_operator(space, rng)
-    return tuple([bytes([cell & ~OPERATOR | bits if cell & OPERATOR == own else cell for cell in code]) for code in codes])
+    table = bytes(cell & ~OPERATOR | bits if cell & OPERATOR == own else cell for cell in range(256))
+    return tuple([code.translate(table) for code in codes])
 
 
 def change_widths(space: SearchSpace, codes: Codes, site: Site, rng: np.random.Generator) -> Codes | None:

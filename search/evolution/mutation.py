@@ -109,6 +109,16 @@ def mutated_codes(space: SearchSpace, codes: Codes, rng: np.random.Generator, mi
     return codes
 
 
+def several_mutations(
+    space: SearchSpace, codes: Codes, rng: np.random.Generator, mix: MutationMix, *, further: float
+) -> Codes:
+    """Mutate once, and once more as often as a chance of `further` comes true."""
+    codes = mutated_codes(space, codes, rng, mix)
+    while rng.random() < further:
+        codes = mutated_codes(space, codes, rng, mix)
+    return codes
+
+
 @lru_cache(maxsize=64)
 def _thresholds(mix: MutationMix) -> tuple[tuple[str, ...], tuple[float, ...]]:
     """The changes that have a weight, and the cumulated weights."""

@@ -22,9 +22,9 @@ Indices = npt.NDArray[np.intp]
 class NicheSurvival(Survival):  # type: ignore[misc]
     """Keeps the best of each niche, in equal parts, then the best of what is left, whatever its niche.
 
-    Best is who breaks limits least, then who has the lowest rank, then who has most room (:cite:`Deb 2002, NSGA-II`);
-    ranks count inside the niche for its part, overall for the rest. A niche where every network breaks a limit keeps
-    its part: its members may come back within the limit.
+    Best is who breaks limits least, then who has the lowest rank, then who has most room. Ranks count inside the niche
+    for its part, overall for the rest. A niche where every network breaks a limit keeps its part: its members may come
+    back within the limit.
 
     Args:
         share: Part of the population that is kept by niche, 0 to 1; each niche keeps one network at least.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from hyctas.architecture import MAX_BRANCHES
 from hyctas.errors import InvalidInput
 from search.evolution.mutation import MutationMix
 
@@ -31,7 +32,7 @@ class EvolutionSettings:
     population: int = 24
     first: int | None = None
     offspring: int | None = None
-    crossover: float = 0.5
+    crossover: float = 0.8
     within_niche: float = 0.8
     tree: float = 0.3
     unmutated: float = 0.3
@@ -41,8 +42,8 @@ class EvolutionSettings:
 
     def __post_init__(self) -> None:
         """Refuse what cannot evolve."""
-        if self.population < 2:
-            raise InvalidInput("population", self.population, "at least 2")
+        if self.population < MAX_BRANCHES:
+            raise InvalidInput("population", self.population, f"at least {MAX_BRANCHES}, one for each branch count")
         if self.first is not None and self.first < 1:
             raise InvalidInput("first", self.first, "at least 1, or None for as many as the population")
         if self.offspring is not None and self.offspring < 1:
@@ -59,7 +60,8 @@ class EvolutionSettings:
 
         A population is too few samples to find where in the space its niches should begin.
         """
-        return cls(population=population, first=max(1, min(4 * population, max(evaluations // 3, population), evaluations)))
+        third = max(evaluations // 3, min(population, evaluations), 1)
+        return cls(population=population, first=min(4 * population, third))
 
     @property
     def samples(self) -> int:

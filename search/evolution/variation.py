@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from hyctas.space import SearchSpace
 from search.evolution.branch_codes import Codes, codes_of
 from search.evolution.crossover import one_point_crossover, tree_crossover
-from search.evolution.mutation import mutated_codes
-from search.evolution.niches import Parents
+from search.evolution.mutation import several_mutations
 from search.evolution.settings import EvolutionSettings
+
+if TYPE_CHECKING:
+    from search.evolution.niches import Parents
 
 
 def child_of(parents: Parents, space: SearchSpace, settings: EvolutionSettings, rng: np.random.Generator) -> Codes:
@@ -17,19 +21,11 @@ def child_of(parents: Parents, space: SearchSpace, settings: EvolutionSettings, 
     parent, niche = parents.draw()
     codes = codes_of(parent)
     if rng.random() >= settings.crossover:
-        return several_mutations(space, codes, rng, settings)
+        return several_mutations(space, codes, rng, settings.mix, further=settings.further_mutation)
     child = _crossed(parents, codes, niche, space, settings, rng)
     if child != codes and rng.random() < settings.unmutated:
         return child
-    return several_mutations(space, child, rng, settings)
-
-
-def several_mutations(space: SearchSpace, codes: Codes, rng: np.random.Generator, settings: EvolutionSettings) -> Codes:
-    """Mutate once, and again as long as chance says so."""
-    codes = mutated_codes(space, codes, rng, settings.mix)
-    while rng.random() < settings.further_mutation:
-        codes = mutated_codes(space, codes, rng, settings.mix)
-    return codes
+    return several_mutations(space, child, rng, settings.mix, further=settings.further_mutation)
 
 
 def _crossed(

@@ -15,7 +15,15 @@ from hyctas.sharing import built_from
 from hyctas.space import SearchSpace
 from search.evolution.branch_changes import BRANCH_CHANGES, add_branch, copy_prefix, drop_branch
 from search.evolution.branch_codes import Codes, architecture_of, codes_of, downs
-from search.evolution.cell_edits import CELL_EDITS, Site, change_operator, draw_site, insert_cell, move_down, remove_cell
+from search.evolution.cell_edits import (
+    CELL_EDITS,
+    Site,
+    change_operator,
+    draw_site,
+    insert_cell,
+    move_down,
+    remove_cell,
+)
 from search.evolution.mutation import MutationMix, mutated
 from tests.search.evolution.strategies import NETWORKS, SPACES, architectures, generator, seeds, spaces, with_trunks
 
@@ -42,7 +50,9 @@ def test_mutated_follows_from_the_state_of_the_generator(data: st.DataObject, sp
 
 @pytest.mark.parametrize("name", CELL_EDITS)
 @given(st.data(), spaces, seeds)
-def test_cell_edit_stays_in_the_space_at_its_scales(name: str, data: st.DataObject, space: SearchSpace, seed: int) -> None:
+def test_cell_edit_stays_in_the_space_at_its_scales(
+    name: str, data: st.DataObject, space: SearchSpace, seed: int
+) -> None:
     codes, rng = codes_of(data.draw(architectures(space))), generator(seed)
     edited = CELL_EDITS[name](space, codes, draw_site(codes, rng, apart=0.5), rng)
     if edited is not None:
