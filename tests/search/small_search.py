@@ -59,12 +59,12 @@ def plan(folder: Path, url: str, **changes: Any) -> SearchPlan:
     return replace(made, **own)
 
 
-def train_small_supernet(folder: Path, *, space: SearchSpace = SPACE, seed: int = 0) -> None:
+def train_small_supernet(folder: Path, *, space: SearchSpace = SPACE, training: TrainingSettings = TRAINING) -> None:
     """Train the supernet of these searches, with one thread, so that sums have one order."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        job = SupernetJob(space, NETWORKS, open_dataset(DATASET), replace(TRAINING, seed=seed), folder)
+        job = SupernetJob(space, NETWORKS, open_dataset(DATASET), training, folder)
         train_supernet(job, rank=alone("cpu"), progress=Told())
     finally:
         torch.set_num_threads(threads)

@@ -19,6 +19,7 @@ from search.outcome import Outcome, outcome_json
 from search.plan import SearchPlan
 from search.state import read_state, state_path
 from tests.search.small_search import (
+    TRAINING,
     SmallSearch,
     Told,
     front_of,
@@ -237,7 +238,7 @@ def test_a_state_of_another_algorithm_is_refused(interrupted: SmallSearch) -> No
 
 def test_another_supernet_is_refused(interrupted: SmallSearch) -> None:
     shutil.rmtree(interrupted.plan.supernet)
-    train_small_supernet(Path(interrupted.plan.supernet), seed=5)
+    train_small_supernet(Path(interrupted.plan.supernet), training=replace(TRAINING, seed=5))
     with pytest.raises(CheckpointMismatch, match="scored by"):
         interrupted.resume()
     assert record(interrupted.database).status == "interrupted"

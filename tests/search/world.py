@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import uvicorn
@@ -70,10 +71,15 @@ class Served:
     Attributes:
         database: URL of its database.
         port: Where it listens.
+        before: Called before each answer of ``POST /predict`` with its number, from 1; may block.
+        after: The same when the answer was sent.
     """
 
     database: str
     port: int
+    before: Callable[[int], None] = lambda number: None
+    after: Callable[[int], None] = lambda number: None
+    asked: int = 0
     _server: uvicorn.Server | None = field(default=None, init=False)
     _thread: threading.Thread | None = field(default=None, init=False)
 
@@ -84,13 +90,38 @@ class Served:
 
     def start(self) -> None:
         """Start it, and return when it answers."""
-        app = create_app(Settings(database_url=self.database, refresh_s=0.02))
-        config = uvicorn.Config(app, host="127.0.0.1", port=self.port, lifespan="on", log_level="error", ws="none")
+        config = uvicorn.Config(
+            self._watched(create_app(Settings(database_url=self.database, refresh_s=0.02))),
+            host="127.0.0.1",
+            port=self.port,
+            lifespan="on",
+            log_level="error",
+            ws="none",
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run)
         self._thread.start()
         while not self._server.started:
             self._thread.join(0.01)
+
+    def _watched(self, app: Any) -> Any:
+        """The application with its predictions counted."""
+
+        async def watched(scope: Any, receive: Any, send: Any) -> None:
+            counts = scope["type"] == "http" and scope["path"] == "/predict"
+            if counts:
+                self.asked += 1
+                self.before(self.asked)
+            await app(scope, receive, send)
+            if counts:
+                self.after(self.asked)
+
+        return watched
+
+    def end_soon(self) -> None:
+        """Let it end after what it is answering; may be called from where it answers."""
+        if self._server is not None:
+            self._server.should_exit = True
 
     def stop(self) -> None:
         """Stop it; connections are refused from then on."""

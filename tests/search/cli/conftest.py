@@ -5,20 +5,23 @@ from __future__ import annotations
 import shutil
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hyctas.space import SearchSpace
+from search.training.settings import TrainingSettings
 from tests.search.cli.small_command import DEPTH
-from tests.search.small_search import train_small_supernet
+from tests.search.small_search import TRAINING, train_small_supernet
 
 
 @pytest.fixture(scope="session")
 def trained_by_command(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a trained supernet."""
+    """The folder of a supernet, trained as the command with its usual options does it."""
     folder = tmp_path_factory.mktemp("trained") / "supernet"
-    train_small_supernet(folder, space=SearchSpace(depth=DEPTH))
+    usual = replace(TRAINING, warmup_steps=TrainingSettings().warmup_steps)
+    train_small_supernet(folder, space=SearchSpace(depth=DEPTH), training=usual)
     return folder
 
 
