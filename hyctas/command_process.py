@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import shlex
@@ -41,6 +42,10 @@ class CommandRunner:
     log: Path
     sign_of_life: Callable[[float], None]
     interval_s: float = 15.0
+
+    def without_sign_of_life(self) -> CommandRunner:
+        """The same runner for commands that tell themselves how they go on."""
+        return dataclasses.replace(self, sign_of_life=lambda elapsed_s: None)
 
     def run(self, *arguments: str) -> dict[str, Any]:
         """Run ``hyctas ARGUMENTS --json`` and return its JSON document; its stderr is this process's.

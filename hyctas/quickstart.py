@@ -80,7 +80,7 @@ class Quickstart:
         predictions = self._ask(target, asked)
         self._profile_networks("asked", "of the networks just asked about")
         comparisons = self._compared(target, asked, predictions)
-        search = QuickstartSearch(self._settings, self._commands, self._say).run(target)
+        search = QuickstartSearch(self._settings, self._commands.without_sign_of_life(), self._say).run(target)
         return QuickstartResult(
             target, operators, training, held_out, model, comparisons, search, self._serve_command()
         )
