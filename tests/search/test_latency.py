@@ -3,6 +3,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -12,6 +13,7 @@ from hyctas.client import Client, Retries
 from hyctas.errors import InvalidInput, PredictorUnavailable, UnknownModel, UnknownTarget
 from hyctas.sampling import sample_structured
 from search.latency import Patience, Pin, RemoteLatency
+from tests.search.stand_in_device import StandInDevice
 from tests.search.world import FAST, NETWORKS, SLOW, SPACE, Served, add_models, law_s
 
 AT_ONCE = Retries(count=0)
@@ -56,12 +58,12 @@ def test_answers_do_not_depend_on_the_batch(server: Served) -> None:
     assert [[p.latency_s for p in both] for both in together] == [[p.latency_s for p in both] for both in alone]
 
 
-def test_pinned_models_answer_after_newer_ones_were_trained(server: Served, tmp_path: object) -> None:
+def test_pinned_models_answer_after_newer_ones_were_trained(server: Served, tmp_path: Path) -> None:
     with Client(server.url) as client:
         predict = latency(client, (FAST.name,))
         old = predict.pin_newest(SAMPLE[0], datetime.now(UTC))
         before = predict(SAMPLE)
-        new_ids = add_models(tmp_path / "new", server.database, (FAST,), seed=5)  # type: ignore[operator]
+        new_ids = add_models(tmp_path / "new", server.database, (FAST,), seed=5)
         while client.predict(FAST.name, SAMPLE[0]).model_id != new_ids[0]:
             time.sleep(0.01)
         again = latency(client, (FAST.name,))
@@ -69,6 +71,15 @@ def test_pinned_models_answer_after_newer_ones_were_trained(server: Served, tmp_
         assert again(SAMPLE) == before
         assert again.pin_newest(SAMPLE[0], datetime.now(UTC)).model_ids == tuple(new_ids)
         assert {p.model_id for (p,) in again(SAMPLE)} == set(new_ids)
+
+
+def test_a_model_is_pinned_even_by_a_network_that_was_measured(server: Served, tmp_path: Path) -> None:
+    StandInDevice(server, tmp_path).measure(FAST.name, SAMPLE[:1])
+    with Client(server.url) as client:
+        while client.predict(FAST.name, SAMPLE[0]).tier != "measured":
+            time.sleep(0.01)
+        pin = latency(client).pin_newest(SAMPLE[0], datetime.now(UTC))
+        assert pin.model_ids == tuple(client.models(target)[-1].model_id for target in (FAST.name, SLOW.name))
 
 
 def test_an_unknown_target_is_said_at_once(server: Served) -> None:

@@ -8,7 +8,7 @@ import pytest
 from db.repository import Repository
 from hyctas.prediction import Prediction
 from search.candidate import Candidate
-from search.store import candidate_latency, candidate_record, stored_candidate
+from search.store import candidate_latency, candidate_record, forecast, stored_candidate
 from tests.search.scored import candidate, prediction
 from tests.search.world import FAST, SLOW
 
@@ -102,3 +102,16 @@ def test_a_prediction_keeps_what_the_search_depends_on() -> None:
 def test_each_target_needs_its_prediction() -> None:
     with pytest.raises(ValueError, match="zip"):
         candidate_record(1, 1, candidate(0, 0.5, *tuple[Prediction]()), TARGETS, revision=0)
+
+
+def test_a_forecast_is_the_newest_prediction_that_knew_no_measurement(repository: Repository) -> None:
+    with repository:
+        run_id = stored(repository)
+        refit(repository, run_id)
+        found = repository.candidates(run_id)
+    assert forecast(found[0], FAST.name) == REFITTED[0].predictions[0]
+    assert forecast(found[3], FAST.name) is None
+    assert forecast(found[3], SLOW.name) == REFITTED[3].predictions[1]
+    measured = dataclasses.replace(found[0].latencies[0], tier="measured", revision=2)
+    known = dataclasses.replace(found[0], latencies=(measured, *found[0].latencies))
+    assert forecast(known, FAST.name) == REFITTED[0].predictions[0]

@@ -39,7 +39,14 @@ def law_s(target: Target, architecture: Architecture) -> float:
     return floor_s + per_mac_s * network_macs(architecture)
 
 
-def add_models(folder: Path, url: str, targets: Sequence[Target] = (FAST, SLOW), *, seed: int = 0) -> list[str]:
+def add_models(
+    folder: Path,
+    url: str,
+    targets: Sequence[Target] = (FAST, SLOW),
+    *,
+    seed: int = 0,
+    law_s: Callable[[Target, Architecture], float] = law_s,
+) -> list[str]:
     """Train a model for each target on networks of the space, and register it; returns the ids."""
     networks = sample_structured(SPACE, np.random.default_rng(seed), 40, NETWORKS)
     ids = []
