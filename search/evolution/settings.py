@@ -16,7 +16,7 @@ class EvolutionSettings:
     Attributes:
         population: Candidates kept from one generation to the next.
         first: Samples in the first generation; None for as many as the population. See :meth:`for_budget`.
-        offspring: Candidates of every further generation; None for as many as the population.
+        offspring: Candidates of every further generation; None for half as many as the population.
         crossover: Share of children that have two parents.
         within_niche: Share of these whose parents have equally many branches.
         tree: Share of these whose parents exchange whole branches; parents with unlike branch counts always do.
@@ -37,7 +37,7 @@ class EvolutionSettings:
     tree: float = 0.3
     unmutated: float = 0.3
     further_mutation: float = 0.3
-    niche_share: float = 0.6
+    niche_share: float = 0.4
     mix: MutationMix = field(default_factory=MutationMix)
 
     def __post_init__(self) -> None:
@@ -47,7 +47,7 @@ class EvolutionSettings:
         if self.first is not None and self.first < 1:
             raise InvalidInput("first", self.first, "at least 1, or None for as many as the population")
         if self.offspring is not None and self.offspring < 1:
-            raise InvalidInput("offspring", self.offspring, "at least 1, or None for as many as the population")
+            raise InvalidInput("offspring", self.offspring, "at least 1, or None for half of the population")
         for name in ("crossover", "within_niche", "tree", "unmutated", "niche_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InvalidInput(name, getattr(self, name), "a share, 0 to 1")
@@ -71,4 +71,4 @@ class EvolutionSettings:
     @property
     def per_generation(self) -> int:
         """Candidates of a generation after the first."""
-        return self.population if self.offspring is None else self.offspring
+        return -(-self.population // 2) if self.offspring is None else self.offspring

@@ -22,7 +22,7 @@ from tests.search.evolution.strategies import NETWORKS, generator
 
 SPACE = SearchSpace(depth=6, min_cells=2)
 FEW = SearchSpace(depth=3, min_cells=2, operators=("conv",), widths=(4, 12), max_branches=2)
-SETTINGS = EvolutionSettings(population=12)
+SETTINGS = EvolutionSettings(population=12, offspring=12)
 
 pytestmark = pytest.mark.parametrize("name", ALGORITHMS)
 

@@ -21,7 +21,7 @@ ONE_CELL = MutationMix(**dict.fromkeys(MutationMix().weights, 0.0) | {"operator"
 
 
 def test_random_search_does_not_look_at_scores() -> None:
-    good, bad = (RandomSearch(SPACE, NETWORKS, EvolutionSettings(population=6), generator(0)) for _ in range(2))
+    good, bad = (RandomSearch(SPACE, NETWORKS, EvolutionSettings(population=6, offspring=6), generator(0)) for _ in range(2))
     for _ in range(3):
         asked = good.ask()
         assert bad.ask() == asked
@@ -79,7 +79,7 @@ def test_single_objective_evolution_under_a_limit_raises_miou_only() -> None:
 
 
 def test_single_objective_evolution_without_limits_aims_at_the_whole_front() -> None:
-    searching = SingleObjective(SPACE, NETWORKS, EvolutionSettings(population=20), generator(0))
+    searching = SingleObjective(SPACE, NETWORKS, EvolutionSettings(population=20, offspring=20), generator(0))
     asked = evolve(searching, 15)
     points = np.array([score.minimised for score in scored(asked)])
     assert hypervolume(points[-100:], points.max(axis=0)) > hypervolume(points[:100], points.max(axis=0))

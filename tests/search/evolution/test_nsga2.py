@@ -20,8 +20,10 @@ from tests.search.evolution.strategies import NETWORKS, generator
 SPACE = SearchSpace(depth=6, min_cells=2)
 
 
-def started(population: int = 12, seed: int = 0, **settings: float) -> Nsga2:
-    return Nsga2(SPACE, NETWORKS, EvolutionSettings(population=population, **settings), generator(seed))  # type: ignore[arg-type]
+def started(population: int = 12, offspring: int = 12, **settings: float) -> Nsga2:
+    """A search that keeps two of twelve for each branch count, unless told otherwise."""
+    chosen = {"population": population, "offspring": offspring, "niche_share": 0.5, **settings}
+    return Nsga2(SPACE, NETWORKS, EvolutionSettings(**chosen), generator(0))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("favourite", [1, 2, 3])
