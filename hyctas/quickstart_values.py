@@ -21,6 +21,8 @@ class SearchSize:
     Attributes:
         steps: Updates of the supernet.
         batch_size: Images of an update.
+        optimiser: Learns faster than SGD in a training as short as this.
+        learning_rate: Its learning rate.
         population: Candidates kept from one generation to the next.
         evaluations: Candidates to score.
         images: Validation images for a candidate.
@@ -29,6 +31,8 @@ class SearchSize:
 
     steps: int = 400
     batch_size: int = 8
+    optimiser: str = "adamw"
+    learning_rate: float = 0.002
     population: int = 18
     evaluations: int = 72
     images: int = 32
