@@ -21,7 +21,8 @@ ONE_CELL = MutationMix(**dict.fromkeys(MutationMix().weights, 0.0) | {"operator"
 
 
 def test_random_search_does_not_look_at_scores() -> None:
-    good, bad = (RandomSearch(SPACE, NETWORKS, EvolutionSettings(population=6, offspring=6), generator(0)) for _ in range(2))
+    settings = EvolutionSettings(population=6, offspring=6)
+    good, bad = (RandomSearch(SPACE, NETWORKS, settings, generator(0)) for _ in range(2))
     for _ in range(3):
         asked = good.ask()
         assert bad.ask() == asked
