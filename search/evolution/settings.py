@@ -36,7 +36,7 @@ class EvolutionSettings:
     within_niche: float = 0.8
     tree: float = 0.3
     unmutated: float = 0.3
-    further_mutation: float = 0.3
+    further_mutation: float = 0.15
     niche_share: float = 0.4
     mix: MutationMix = field(default_factory=MutationMix)
 
