@@ -174,7 +174,7 @@ class Launch:
 
     def _algorithm(self) -> Algorithm:
         plan, search = self._plan, self._plan.search
-        settings = EvolutionSettings(population=search.population)
+        settings = EvolutionSettings.for_budget(search.population, search.evaluations)
         return algorithm(search.algorithm, plan.space, plan.networks, settings, np.random.default_rng(search.seed))
 
     def _journal(self, run_id: int) -> Journal:

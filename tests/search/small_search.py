@@ -16,6 +16,7 @@ from hyctas.client import Client, Retries
 from hyctas.space import SearchSpace
 from search.candidate import Candidate
 from search.datasets.catalogue import open_dataset
+from search.evolution.settings import EvolutionSettings
 from search.latency import Patience
 from search.launch import Launch
 from search.measuring import Devices
@@ -34,7 +35,7 @@ TARGETS = (FAST.name, SLOW.name)
 SEARCH = SearchSettings(
     targets=TARGETS,
     limits_s=(None, None),
-    population=6,
+    population=8,
     evaluations=24,
     images=4,
     recalibration_batches=1,
@@ -57,6 +58,16 @@ def plan(folder: Path, url: str, **changes: Any) -> SearchPlan:
         folder=str(folder / "searches"),
     )
     return replace(made, **own)
+
+
+def scored_after(generations: int, of: SearchSettings = SEARCH) -> int:
+    """How many candidates a search has scored after so many generations."""
+    evolution = EvolutionSettings.for_budget(of.population, of.evaluations)
+    return evolution.samples + (generations - 1) * evolution.per_generation if generations else 0
+
+
+GENERATIONS = next(number for number in range(1, 99) if scored_after(number) >= SEARCH.evaluations)
+"""Of a search with the usual settings."""
 
 
 def train_small_supernet(folder: Path, *, space: SearchSpace = SPACE, training: TrainingSettings = TRAINING) -> None:

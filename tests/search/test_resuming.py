@@ -5,26 +5,33 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from db.records import CandidateRecord, SearchRunRecord
 from db.repository import Repository
+from hyctas.architecture import Architecture
 from hyctas.errors import CheckpointMismatch, PredictorUnavailable, StorageError
+from search.evaluation.quality import Fidelity
+from search.evaluation.workers import InProcess
 from search.latency import Patience
 from search.outcome import Outcome, outcome_json
 from search.plan import SearchPlan
 from search.state import read_state, state_path
 from tests.search.small_search import (
+    GENERATIONS,
+    SEARCH,
     TRAINING,
     SmallSearch,
     Told,
     front_of,
     plan,
     rows,
+    scored_after,
     train_small_supernet,
 )
 from tests.search.world import FAST, Served, add_models, served
@@ -40,6 +47,10 @@ class Undisturbed:
 
     rows: tuple[CandidateRecord, ...]
     outcome: Outcome
+
+    def after(self, generations: int) -> tuple[CandidateRecord, ...]:
+        """What was stored after so many generations."""
+        return tuple(replace(row, final_miou=None) for row in self.rows[: scored_after(generations)])
 
 
 @pytest.fixture(scope="module")
@@ -89,13 +100,15 @@ def test_interrupted_after_a_generation(
 ) -> None:
     with pytest.raises(Interrupted):
         SmallSearch(wanted, server.database, Told(on_generation=raising(generation))).begin()
-    assert rows(server.database) == tuple(replace(row, final_miou=None) for row in undisturbed.rows[: 6 * generation])
+    assert rows(server.database) == tuple(
+        replace(row, final_miou=None) for row in undisturbed.rows[: scored_after(generation)]
+    )
     stopped = record(server.database)
     assert (stopped.status, stopped.summary["ended_by"]) == ("interrupted", "Interrupted")
     told = Told()
     outcome = SmallSearch(wanted, server.database, told).resume()
-    assert told.phases[0] == ("search", 24, 6 * generation)
-    assert len(told.hypervolumes) == 4 - generation
+    assert told.phases[0] == ("search", SEARCH.evaluations, scored_after(generation))
+    assert len(told.hypervolumes) == GENERATIONS - generation
     assert_same(server.database, outcome, undisturbed)
 
 
@@ -105,13 +118,14 @@ def test_interrupted_in_the_middle_of_a_generation(
 ) -> None:
     with pytest.raises(Interrupted):
         SmallSearch(wanted, server.database, Told(on_score=raising(score))).begin()
-    assert len(rows(server.database)) == score // 6 * 6
+    whole = max(number for number in range(GENERATIONS) if scored_after(number) <= score)
+    assert len(rows(server.database)) == scored_after(whole) < score
     assert_same(server.database, SmallSearch(wanted, server.database).resume(), undisturbed)
 
 
 def test_interrupted_while_the_front_is_evaluated(server: Served, wanted: SearchPlan, undisturbed: Undisturbed) -> None:
     with pytest.raises(Interrupted):
-        SmallSearch(wanted, server.database, Told(on_score=raising(24 + 2))).begin()
+        SmallSearch(wanted, server.database, Told(on_score=raising(SEARCH.evaluations + 2))).begin()
     assert all(row.final_miou is None for row in rows(server.database))
     assert_same(server.database, SmallSearch(wanted, server.database).resume(), undisturbed)
 
@@ -121,26 +135,24 @@ def test_interrupted_between_rows_and_state(
 ) -> None:
     """Rows of a generation are stored, the state that follows from them is not: they are not evaluated again."""
     with pytest.raises(Interrupted):
-        SmallSearch(wanted, server.database, Told(on_generation=raising(3))).begin()
+        SmallSearch(wanted, server.database, Told(on_generation=raising(GENERATIONS - 1))).begin()
     path = state_path(Path(wanted.folder), 1)
-    after_three = path.read_bytes()
+    before_the_last = path.read_bytes()
     with pytest.raises(Interrupted):
-        SmallSearch(wanted, server.database, Told(on_generation=raising(4))).resume()
-    path.write_bytes(after_three)
-    assert (len(rows(server.database)), read_state(path, 1).evaluated) == (24, 18)
-    monkeypatch.setattr("search.evaluation.workers.InProcess.evaluate", only_the_front(wanted))
+        SmallSearch(wanted, server.database, Told(on_generation=raising(GENERATIONS))).resume()
+    path.write_bytes(before_the_last)
+    assert (len(rows(server.database)), read_state(path, 1).evaluated) == (24, scored_after(GENERATIONS - 1))
+    monkeypatch.setattr(InProcess, "evaluate", only_the_front(wanted))
     assert_same(server.database, SmallSearch(wanted, server.database).resume(), undisturbed)
 
 
-def only_the_front(of: SearchPlan) -> Callable[..., object]:
+def only_the_front(of: SearchPlan) -> Callable[..., Any]:
     """An evaluation that takes nothing but the front."""
-    from search.evaluation.workers import InProcess
-
     evaluate = InProcess.evaluate
 
-    def checked(pool: InProcess, architectures: list[object], fidelity: object, *rest: object) -> object:
-        assert not architectures or fidelity.recalibration_batches == of.search.final_batches  # type: ignore[attr-defined]
-        return evaluate(pool, architectures, fidelity, *rest)  # type: ignore[arg-type]
+    def checked(pool: InProcess, architectures: Sequence[Architecture], fidelity: Fidelity, *rest: Any) -> Any:
+        assert not architectures or fidelity.recalibration_batches == of.search.final_batches
+        return evaluate(pool, architectures, fidelity, *rest)
 
     return checked
 
@@ -195,7 +207,7 @@ def test_a_predictor_that_stays_away_ends_the_search_until_it_is_resumed(
         SmallSearch(wanted, server.database, told, patience=patience).begin()
     stopped = record(server.database)
     assert (stopped.status, stopped.summary["ended_by"]) == ("interrupted", "PredictorUnavailable")
-    assert rows(server.database) == tuple(replace(row, final_miou=None) for row in undisturbed.rows[:12])
+    assert rows(server.database) == undisturbed.after(2)
     with pytest.raises(PredictorUnavailable):
         SmallSearch(wanted, server.database, patience=patience).resume()
     assert record(server.database).status == "interrupted"
@@ -242,7 +254,7 @@ def test_another_supernet_is_refused(interrupted: SmallSearch) -> None:
     with pytest.raises(CheckpointMismatch, match="scored by"):
         interrupted.resume()
     assert record(interrupted.database).status == "interrupted"
-    assert len(rows(interrupted.database)) == 6
+    assert len(rows(interrupted.database)) == scored_after(1)
 
 
 @pytest.mark.slow

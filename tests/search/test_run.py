@@ -35,6 +35,7 @@ from tests.search.small_search import SEARCH, TARGETS, Told
 from tests.search.world import NETWORKS, SPACE, Served
 
 SHORT = dataclasses.replace(SEARCH, population=4, evaluations=12)
+EVOLUTION = EvolutionSettings(population=4, offspring=4)
 
 
 @dataclasses.dataclass
@@ -87,7 +88,7 @@ class TimedAlgorithm:
 
     def __init__(self, clock: Clock, of: SearchSettings) -> None:
         rng = np.random.default_rng(of.seed)
-        self._own = algorithm("nsga2", SPACE, NETWORKS, EvolutionSettings(population=of.population), rng)
+        self._own = algorithm("nsga2", SPACE, NETWORKS, EVOLUTION, rng)
         self._clock = clock
 
     def __getattr__(self, name: str) -> Any:

@@ -22,7 +22,7 @@ from db.records import CandidateRecord, SearchRunRecord
 from db.repository import Repository
 from search.training.supernet_training import load_supernet
 from tests.search.cli.small_command import hyctas, options, started
-from tests.search.small_search import SEARCH, TARGETS, TRAINING, rows
+from tests.search.small_search import TARGETS, TRAINING, rows, scored_after
 from tests.search.world import Served, served
 
 LIMIT_S = 120.0
@@ -80,7 +80,7 @@ def resume(server: Served, expected: Undisturbed) -> None:
 
 def of_generations(expected: Undisturbed, count: int) -> tuple[CandidateRecord, ...]:
     """What is stored after so many generations."""
-    return tuple(replace(row, final_miou=None) for row in expected.rows[: count * SEARCH.population])
+    return tuple(replace(row, final_miou=None) for row in expected.rows[: scored_after(count)])
 
 
 def at(request: int, do: Callable[[], None]) -> Callable[[int], None]:

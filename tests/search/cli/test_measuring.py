@@ -77,9 +77,9 @@ def test_a_search_measures_refits_and_compares(
     assert len(chosen) == 2 and all(found.status == "finished" for found in chosen)
 
     stored = rows(url)
-    assert [[latency.revision for latency in row.latencies] for row in stored] == [[0, 1]] * 6 + [[1]] * 6
-    assert {row.latencies[0].model_id for row in stored[:6]} == {models[0].model_id}
-    assert {row.latencies[0].model_id for row in stored[6:]} == {models[1].model_id}
+    assert [[latency.revision for latency in row.latencies] for row in stored] == [[0, 1]] * 8 + [[1]] * 4
+    assert {row.latencies[0].model_id for row in stored[:8]} == {models[0].model_id}
+    assert {row.latencies[0].model_id for row in stored[8:]} == {models[1].model_id}
     known: Mapping[str, Any] = {**unstable, **measured}
     front = {member["key"] for members in outcome["fronts"].values() for member in members}
     assert front <= {row.architecture_key for row in stored if row.latencies[-1].measured_s is not None}

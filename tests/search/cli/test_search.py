@@ -11,15 +11,15 @@ from db.repository import Repository
 from hyctas.errors import InvalidInput
 from search.cli.commands import limits_s
 from tests.search.cli.small_command import hyctas, options
-from tests.search.small_search import rows
+from tests.search.small_search import SEARCH, rows, scored_after
 from tests.search.world import FAST, SLOW, Served
 
 
 def test_a_search_prints_its_fronts_and_can_be_reported(server: Served, tmp_path: Path) -> None:
-    done = hyctas("search", *options(tmp_path, server), "--evaluations", "12")
+    done = hyctas("search", *options(tmp_path, server))
     assert done.exit_code == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("search 1: 12 candidates, hypervolume ")
+    assert lines[0].startswith(f"search 1: {SEARCH.evaluations} candidates, hypervolume ")
     assert [line for line in lines if line.startswith("front of")] == [
         "front of networks with 1 branch:",
         "front of networks with 2 branches:",
@@ -30,12 +30,12 @@ def test_a_search_prints_its_fronts_and_can_be_reported(server: Served, tmp_path
     shown = [line.split() for line in lines if line.startswith("  ")]
     assert {words[0] for words in shown} <= careful.keys()
     assert all(words[2] == f"{careful[words[0]]:.3f}" for words in shown)
-    assert "generation 2: 12 scored" in done.stderr
+    assert f"generation 2: {scored_after(2)} scored" in done.stderr
 
-    again = hyctas("search", *options(tmp_path, server), "--evaluations", "6", "--seed", "3", "--json")
+    again = hyctas("search", *options(tmp_path, server), "--evaluations", "8", "--seed", "3", "--json")
     assert again.exit_code == 0, again.stderr
     document = json.loads(again.stdout)
-    assert (document["search_run"], document["evaluated"]) == (2, 6)
+    assert (document["search_run"], document["evaluated"]) == (2, 8)
     with Repository.open(server.database) as repository:
         assert repository.search_run(2).summary == document
         assert repository.search_run(2).seed == 3
@@ -46,7 +46,7 @@ def test_what_a_search_is_told_is_stored_for_any_folder(
 ) -> None:
     del supernet
     monkeypatch.chdir(tmp_path)
-    relative = ["--supernet", "supernet", "--out", "searches", "--evaluations", "6"]
+    relative = ["--supernet", "supernet", "--out", "searches", "--evaluations", "8"]
     done = hyctas("search", *options(tmp_path, server), *relative, "--max-latency-ms", f"{FAST.name}=9")
     assert done.exit_code == 0, done.stderr
     with Repository.open(server.database) as repository:
@@ -60,7 +60,7 @@ def test_what_a_search_is_told_is_stored_for_any_folder(
 def test_one_supernet_is_searched_again_with_another_seed(server: Served, supernet: Path, tmp_path: Path) -> None:
     kept = (supernet / "checkpoint.pt").read_bytes()
     for seed in ("4", "5"):
-        done = hyctas("search", *options(tmp_path, server), "--evaluations", "6", "--seed", seed, "--steps", "99")
+        done = hyctas("search", *options(tmp_path, server), "--evaluations", "8", "--seed", seed, "--steps", "99")
         assert done.exit_code == 0, done.stderr
     assert (supernet / "checkpoint.pt").read_bytes() == kept
     first, second = ({row.architecture_key for row in rows(server.database, number)} for number in (1, 2))
@@ -128,7 +128,7 @@ def test_a_search_needs_a_target(tmp_path: Path, server: Served) -> None:
 
 def test_a_finished_search_is_not_resumed(server: Served, supernet: Path, tmp_path: Path) -> None:
     del supernet
-    assert hyctas("search", *options(tmp_path, server), "--evaluations", "6").exit_code == 0
+    assert hyctas("search", *options(tmp_path, server), "--evaluations", "8").exit_code == 0
     done = hyctas("search", "--resume", "1", "--db", server.database)
     assert done.exit_code == 1
     assert done.stderr.strip() == "error: search 1 is finished; see 'hyctas report 1'"
