@@ -13,7 +13,7 @@ from pathlib import Path
 from db.repository import Repository
 from hyctas.client import Client
 from hyctas.client_options import API_KEY_VARIABLE
-from hyctas.errors import CheckpointMismatch, PredictorUnavailable
+from hyctas.errors import CheckpointMismatch, HyctasError
 from search.cli.devices import LocalDevice
 from search.cli.progress import SearchBars, search_bars
 from search.latency import Patience
@@ -76,7 +76,9 @@ class SearchSession:
             )
             try:
                 return start(launch)
-            except (KeyboardInterrupt, PredictorUnavailable):
+            except CheckpointMismatch:
+                raise
+            except (KeyboardInterrupt, HyctasError):
                 self._say_how_to_resume(launch, bars)
                 raise
 
