@@ -101,9 +101,12 @@ def all_widths(space: SearchSpace) -> Iterator[Cell]:
 
 
 def _shared_templates(space: SearchSpace, settings: ArchitectureDefaults) -> Iterator[tuple[str, Template]]:
-    """Stem, fusion and heads, from the widest network with each set of branches."""
+    """Stem, fusion and heads, from the widest network with each set of branches.
+
+    Sets of more branches than the space allows count too: fusion has room for each scale, whichever a network has.
+    """
     parts: dict[str, list[Part]] = {}
-    for count, early in product(range(1, min(space.max_branches, len(space.scales)) + 1), (False, True)):
+    for count, early in product(range(1, len(space.scales) + 1), (False, True)):
         for scales in combinations(space.scales, count):
             network = settings.architecture(tuple(_widest_branch(space, scale, early=early) for scale in scales))
             for placed in decompose(network, training=True).parts:

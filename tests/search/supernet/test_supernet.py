@@ -198,3 +198,11 @@ def test_the_deployed_form_is_trained_at_its_logits(supernet: Supernet) -> None:
     with pytest.raises(InvalidArchitecture, match=r"\$\.output"):
         supernet(architecture, images())
     assert supernet(with_logits(architecture), images())[0].shape == (2, 5, 16, 24)
+
+
+@pytest.mark.parametrize("branches", [1, 2])
+def test_a_space_of_fewer_branches_keeps_room_for_every_scale(branches: int) -> None:
+    space = dataclasses.replace(SPACE, max_branches=branches)
+    supernet = awake(Supernet(space, SETTINGS, seed=0))
+    for architecture in sample_uniform(space, np.random.default_rng(0), 8, SETTINGS):
+        assert largest_difference(supernet, architecture, images()) < 1e-5
