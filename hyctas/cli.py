@@ -100,7 +100,7 @@ def onnx(
 
 def quickstart(
     out: Annotated[Path, typer.Option(help="Folder for everything that comes of it.")] = Path("demo"),
-    budget_s: Annotated[float, typer.Option(min=30.0, help="Seconds of measuring, shared out over the steps.")] = 210.0,
+    budget_s: Annotated[float, typer.Option(min=30.0, help="Seconds of measuring, shared out over the steps.")] = 300.0,
     target: Annotated[str, typer.Option(help="What to measure, on this machine.")] = "onnxruntime-fp32-t1",
     as_json: Json = False,
 ) -> None:

@@ -57,7 +57,7 @@ class QuickstartSettings:
 
     out: Path = Path("demo")
     target: str = "onnxruntime-fp32-t1"
-    budget_s: float = 210.0
+    budget_s: float = 300.0
     networks: ArchitectureDefaults = field(default=DEMO_NETWORKS)
     depth: int = 10
     training_networks: int = 120

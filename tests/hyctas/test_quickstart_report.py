@@ -93,7 +93,7 @@ def test_accuracy_without_held_out_networks_says_so() -> None:
 
 def test_report_says_that_the_budget_is_small_and_how_to_serve_again() -> None:
     report = report_markdown(result(Comparison("k", 1, prediction(0.01), 0.01, True)), QuickstartSettings(Path("demo")))
-    assert "on a small budget (210 s of measuring)" in report
+    assert "on a small budget (300 s of measuring)" in report
     assert "\nhyctas serve\n" in report
     assert report.endswith("\n") and not report.endswith("\n\n")
 
