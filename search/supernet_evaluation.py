@@ -13,7 +13,7 @@ from search.evaluation.workers import EvaluationJob, QualityPool, quality_pool
 from search.plan import SearchPlan
 from search.training.distributed import train_together
 from search.training.ranks import alone
-from search.training.supernet_training import SupernetJob, load_supernet, train_supernet
+from search.training.supernet_training import SupernetJob, supernet_sha256, train_supernet
 from search.training.trainer import TrainingProgress
 
 
@@ -75,7 +75,7 @@ class SupernetEvaluation:
             train_together(job, plan.dataset, world=self.workers.gpus, device="cuda", progress=progress)
         else:
             train_supernet(job, rank=alone(), progress=progress)
-        found = load_supernet(job.folder).sha256
+        found = supernet_sha256(job.folder)
         if expected not in (None, found):
             raise CheckpointMismatch(
                 f"the supernet in {plan.supernet} has SHA-256 {found}; candidates of this search were scored by "

@@ -142,6 +142,25 @@ def load_supernet(folder: Path, device: str | torch.device = "cpu") -> TrainedSu
     Raises:
         CheckpointMismatch: There is none in the folder, or its training is not finished.
     """
+    identity, state = _finished(folder)
+    training = msgspec.convert(identity["training"], TrainingSettings)
+    space = msgspec.convert(identity["space"], SearchSpace)
+    supernet = Supernet(space, msgspec.convert(identity["networks"], ArchitectureDefaults), training.seed)
+    load_parameters(supernet, folder, state)
+    return TrainedSupernet(supernet.to(device), training, identity["dataset"], parameters_sha256(state["parameters"]))
+
+
+def supernet_sha256(folder: Path) -> str:
+    """The SHA-256 of the parameters that :func:`load_supernet` would give, without building the supernet.
+
+    Raises:
+        CheckpointMismatch: There is none in the folder, or its training is not finished.
+    """
+    return parameters_sha256(_finished(folder)[1]["parameters"])
+
+
+def _finished(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Identity and state of the finished supernet in a folder."""
     found = load_checkpoint(folder)
     if found is None:
         raise CheckpointMismatch(
@@ -150,13 +169,10 @@ def load_supernet(folder: Path, device: str | torch.device = "cpu") -> TrainedSu
     identity, state = found
     if identity.get("kind") != "supernet":
         raise CheckpointMismatch(f"{folder} holds a {identity.get('kind')}, not a supernet")
-    training = msgspec.convert(identity["training"], TrainingSettings)
-    if state["step"] < training.steps:
-        raise CheckpointMismatch(f"the supernet in {folder} is trained for {state['step']} of {training.steps} steps")
-    space = msgspec.convert(identity["space"], SearchSpace)
-    supernet = Supernet(space, msgspec.convert(identity["networks"], ArchitectureDefaults), training.seed)
-    load_parameters(supernet, folder, state)
-    return TrainedSupernet(supernet.to(device), training, identity["dataset"], parameters_sha256(state["parameters"]))
+    steps = identity["training"]["steps"]
+    if state["step"] < steps:
+        raise CheckpointMismatch(f"the supernet in {folder} is trained for {state['step']} of {steps} steps")
+    return identity, state
 
 
 def parameters_sha256(parameters: Mapping[str, Tensor]) -> str:
