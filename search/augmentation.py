@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from hyctas.errors import InvalidInput
 from search.datasets.dataset import Image, Sample
-from search.resampling import Placement, Span, View, canvas, fitting_scale, resampled
-from search.resampling import Size as Size
+from search.resampling import Placement, Size, Span, View, canvas, fitting_scale, resampled
 
 _LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
 """Grey of red, green and blue (ITU-R BT.601)."""

@@ -12,9 +12,9 @@ import torch
 
 from hyctas.architecture import Architecture
 from hyctas.errors import CheckpointMismatch
-from search.augmentation import Size
 from search.datasets.catalogue import open_dataset
 from search.evaluation.quality import Failure, Fidelity, Quality, SupernetQuality
+from search.resampling import Size
 from search.training.supernet_training import load_supernet
 
 Result = Quality | Failure

@@ -12,13 +12,13 @@ from torch import Tensor
 from hyctas.architecture import Architecture
 from hyctas.errors import InvalidInput
 from hyctas.torch_form import GraphModule
-from search.augmentation import Size
 from search.batches import Batch, EvaluationBatches, fixed_batches
 from search.datasets.dataset import Dataset
 from search.evaluation.layout import images_per_batch, memory_format
 from search.evaluation.recalibration import recalibrate
 from search.evaluation.running import RunningStatistics
 from search.miou import Confusion
+from search.resampling import Size
 from search.supernet.deriving import derive
 from search.supernet.sizes import resized, with_logits
 from search.supernet.supernet import Supernet

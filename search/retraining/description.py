@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from search.augmentation import Size
+from search.resampling import Size
 from search.retraining.plan import SUMMARY
 from search.retraining.scoring import PrecisionQuality
 from search.retraining.summary import PredictedLatency, Retrained

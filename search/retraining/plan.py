@@ -11,8 +11,8 @@ from typing import Final
 from hyctas.architecture import Architecture
 from hyctas.errors import InvalidArchitecture, InvalidInput
 from hyctas.target import PRECISIONS
-from search.augmentation import Size
 from search.datasets.dataset import Dataset
+from search.resampling import Size
 from search.supernet.sizes import resized, with_logits
 from search.training.network_training import NetworkJob
 from search.training.settings import TrainingSettings

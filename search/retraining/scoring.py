@@ -12,13 +12,13 @@ import torch
 from hyctas.errors import SearchError
 from hyctas.target import PRECISIONS
 from hyctas.torch_form import GraphModule
-from search.augmentation import Size
 from search.batches import Batch, EvaluationBatches
 from search.datasets.dataset import Dataset, Split
 from search.deployment.onnx_quality import onnx_quality
 from search.deployment.precision import precision_quality
 from search.evaluation.layout import images_per_batch
 from search.evaluation.quality import Quality, module_quality
+from search.resampling import Size
 from search.retraining.plan import FP32
 
 INT8: Final = "int8"

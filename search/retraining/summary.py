@@ -12,9 +12,9 @@ from hyctas.lowering import lower
 from hyctas.prediction import Prediction
 from hyctas.prediction_json import prediction_to_json
 from hyctas.target import parse_target
-from search.augmentation import Size
 from search.evaluation.quality import Quality
 from search.normalisation import DEVIATION, MEAN
+from search.resampling import Size
 from search.retraining.plan import ARCHITECTURE, DRAWING, FP32, ONNX, RetrainingPlan
 from search.retraining.scoring import PrecisionQuality
 
