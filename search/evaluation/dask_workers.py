@@ -47,7 +47,7 @@ class DaskWorkers:
     """Evaluates on a Dask cluster, whose workers see the supernet and the data set under the same names.
 
     Only names travel; each worker process opens supernet and data set once. A candidate whose worker dies is evaluated
-    elsewhere as often as the scheduler's ``distributed.scheduler.allowed-failures`` says, and fails then.
+    elsewhere as often as the scheduler's ``distributed.scheduler.allowed-failures`` says, then alone, and fails then.
 
     Args:
         job: What the workers open, by absolute paths.
@@ -64,21 +64,44 @@ class DaskWorkers:
         self, architectures: Sequence[Architecture], fidelity: Fidelity, finished: Callable[[], None] = lambda: None
     ) -> list[Result]:
         """See :class:`search.evaluation.workers.QualityPool`."""
+        results = self._together(architectures, fidelity, finished)
+        suspects = [place for place, result in enumerate(results) if result is None]
+        alone = {place: self._alone(architectures[place], fidelity, finished) for place in suspects}
+        return [alone[place] if result is None else result for place, result in enumerate(results)]
+
+    def _together(
+        self, architectures: Sequence[Architecture], fidelity: Fidelity, finished: Callable[[], None]
+    ) -> list[Result | None]:
+        """Evaluate all at once.
+
+        Returns:
+            A result for each; None where the scheduler gave up since workers died. It blames whatever waited on a
+            worker together with what killed it.
+        """
         self._await_worker()
         futures = [
             self._client.submit(evaluate_on_worker, self._evaluate, self._job, architecture, fidelity, pure=False)
             for architecture in architectures
         ]
         places = {future: place for place, future in enumerate(futures)}
-        results: dict[int, Result] = {}
+        results: list[Result | None] = [None] * len(futures)
         try:
             for future in self._as_completed(futures):
-                place = places[future]
-                results[place] = _result(architectures[place], future)
-                finished()
+                result = _result(future)
+                if result is not None:
+                    results[places[future]] = result
+                    finished()
         finally:
             self._client.cancel(futures)
-        return [results[place] for place in range(len(futures))]
+        return results
+
+    def _alone(self, architecture: Architecture, fidelity: Fidelity, finished: Callable[[], None]) -> Result:
+        """Evaluate one while no other runs, so that a worker that dies tells who killed it."""
+        (result,) = self._together([architecture], fidelity, finished)
+        if result is not None:
+            return result
+        finished()
+        return Failure(f"network {architecture.key[:12]}: every worker that evaluated it died; out of memory?")
 
     def _as_completed(self, futures: Sequence[Any]) -> Iterator[Any]:
         from distributed import wait
@@ -133,12 +156,12 @@ def evaluate_on_worker(
         raise SearchError(message) from error
 
 
-def _result(architecture: Architecture, future: Any) -> Result:
+def _result(future: Any) -> Result | None:
+    """What came of a future that is done; None where the scheduler gave up since workers died."""
     from distributed.scheduler import KilledWorker
 
-    error = future.exception()
-    if isinstance(error, KilledWorker):
-        return Failure(f"network {architecture.key[:12]}: every worker that evaluated it died; out of memory?")
+    if isinstance(future.exception(), KilledWorker):
+        return None
     if future.cancelled():
         raise SearchError("the Dask scheduler lost what it was given; was it started again?")
     result: Result = future.result()
