@@ -14,13 +14,15 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Final, Literal
 
+from hyctas.target import Metric as Metric
 from hyctas.target import Target
 
-Metric = Literal["host_time", "host_time_with_copies", "compute_time"]
 Normaliser = Literal["none", "compute", "memory", "mean"]
 NORMALISERS: Final[tuple[Normaliser, ...]] = ("none", "compute", "memory", "mean")
 FailureKind = Literal["unsupported", "build", "timeout", "crash", "out_of_memory", "not_finite"]
 Status = Literal["ok", "unstable", "failed"]
+MIN_INTERVAL_ROUNDS: Final = 3
+"""Rounds under which the interval of a median is infinite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Protocol:
         relative_half_width: The stopping rule: half-width of the interval of the median over its value.
         min_cpu_share: CPU time over wall time under which a round of a one-thread target is rejected.
         budget_s: Seconds of a workload's own runs after which no further round begins.
+        reject_power_cap: Whether rounds in which a GPU ran into its power limit are rejected, like those in which it
+            was throttled for another reason: their clock depends on what ran before, so they do not repeat.
     """
 
     version: int = 1
@@ -44,6 +48,35 @@ class Protocol:
     relative_half_width: float = 0.01
     min_cpu_share: float = 0.95
     budget_s: float = 60.0
+    reject_power_cap: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceConditions:
+    """What state an accelerator was in while a group of samples ran; None for what could not be read.
+
+    Attributes:
+        sm_clock_hz: Clock of the processors.
+        memory_clock_hz: Clock of the memory.
+        temperature_c: Temperature of the chip in degrees Celsius.
+        power_w: Power that the board draws.
+        throttle_reasons: What held the clocks down since the group before; see :data:`THROTTLING`.
+        compute_processes: Processes that have a context on the device, this one among them.
+        memory_used_bytes: Memory of the device in use, by anybody.
+    """
+
+    sm_clock_hz: float | None = None
+    memory_clock_hz: float | None = None
+    temperature_c: float | None = None
+    power_w: float | None = None
+    throttle_reasons: tuple[str, ...] = ()
+    compute_processes: int | None = None
+    memory_used_bytes: int | None = None
+
+
+POWER_CAP: Final = "sw_power_cap"
+THROTTLING: Final = ("hw_slowdown", "hw_thermal_slowdown", "hw_power_brake", "sw_thermal_slowdown", POWER_CAP)
+"""Throttle reasons by which a round is rejected. Others (an idle GPU, clocks that the user fixed) are recorded only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +89,7 @@ class Round:
         memory_reference_s: Samples of the memory-bound reference.
         cpu_share: CPU time over wall time while the samples ran, or while the references beside them ran if less.
         clock_hz: The core's clock, where it can be read.
+        conditions: State of the accelerator, where there is one and it can be read.
     """
 
     samples_s: tuple[float, ...]
@@ -63,6 +97,7 @@ class Round:
     memory_reference_s: tuple[float, ...]
     cpu_share: float
     clock_hz: float | None = None
+    conditions: DeviceConditions | None = None
 
     def reference_s(self, normaliser: Normaliser) -> float:
         """Median reference time of this round under `normaliser`; 1.0 for ``"none"``."""
@@ -81,6 +116,23 @@ class Failure:
 
     kind: FailureKind
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A latency that somebody else measured: there are no rounds and no references beside it.
+
+    Attributes:
+        latency_s: Latency as the source gives it.
+        label: The source's own name for what ran, such as the key of its table; may be empty.
+        samples_s: Raw runs where the source tells them.
+        repeats: Runs behind the latency where the source tells their number.
+    """
+
+    latency_s: float
+    label: str = ""
+    samples_s: tuple[float, ...] = ()
+    repeats: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +183,8 @@ class Measurement:
         metric: What the samples are times of.
         process_id: Names the process that measured; between-process noise compares different ones.
         failure: Why there is no latency, or None.
+        reported: The latency of somebody else, in place of rounds. It counts as ``ok`` however far its samples are
+            apart, since nobody here can measure it again.
     """
 
     workload_key: str
@@ -142,6 +196,7 @@ class Measurement:
     metric: Metric = "host_time"
     process_id: str = ""
     failure: Failure | None = None
+    reported: Reported | None = None
 
     @property
     def cpu_share(self) -> float:
@@ -155,28 +210,44 @@ class Measurement:
 
     @property
     def undisturbed(self) -> tuple[Round, ...]:
-        """The rounds that count: on one thread, those that had the CPU to themselves."""
-        return undisturbed(self.rounds, self.protocol, threads=self.target.threads)
+        """The rounds that count: not throttled, and on one thread of a CPU those that had it to themselves."""
+        return undisturbed(self.rounds, self.protocol, self.target)
 
     def ratios(self, normaliser: Normaliser) -> tuple[float, ...]:
         """Sample median over reference median, one for each undisturbed round (for each round if there is none)."""
         return ratios(self.undisturbed or self.rounds, normaliser)
 
     def latency_s(self, calibration: Calibration) -> float | None:
-        """Latency in seconds under `calibration`; None if the measurement failed."""
+        """Latency in seconds under `calibration`; None if the measurement failed, as reported if it was."""
+        if self.reported is not None:
+            return self.reported.latency_s
         if self.failure is not None or not self.rounds:
             return None
         return median(self.ratios(calibration.normaliser)) * calibration.reference_s
 
     def half_width(self, normaliser: Normaliser) -> float:
         """Relative half-width of the 95 % interval of the median; infinite under three undisturbed rounds."""
+        if self.reported is not None:
+            return relative_half_width(self.reported.samples_s)
         return relative_half_width(ratios(self.undisturbed, normaliser))
 
     def status(self, normaliser: Normaliser) -> Status:
-        """``failed``, ``unstable`` (too wide, or too often without the CPU), or ``ok``."""
+        """``failed``, ``unstable`` (too wide, too often throttled or without the CPU), or ``ok``."""
+        if self.reported is not None:
+            return "ok"
         if self.failure is not None or not self.rounds:
             return "failed"
         return "ok" if self.half_width(normaliser) <= self.protocol.relative_half_width else "unstable"
+
+    def instability(self, normaliser: Normaliser) -> str | None:
+        """Why the status is ``unstable``, in words without numbers; None if it is another."""
+        if self.status(normaliser) != "unstable":
+            return None
+        lost = disturbances(self.rounds, self.protocol, self.target)
+        if lost and len(self.undisturbed) < MIN_INTERVAL_ROUNDS:
+            share = "all" if not self.undisturbed else "most"
+            return f"{share} rounds were disturbed: {', '.join(lost)}"
+        return "the interval is too wide"
 
 
 def ratios(rounds: Iterable[Round], normaliser: Normaliser) -> tuple[float, ...]:
@@ -184,9 +255,26 @@ def ratios(rounds: Iterable[Round], normaliser: Normaliser) -> tuple[float, ...]
     return tuple(median(r.samples_s) / r.reference_s(normaliser) for r in rounds)
 
 
-def undisturbed(rounds: Iterable[Round], protocol: Protocol, *, threads: int | None) -> tuple[Round, ...]:
-    """The rounds without those in which a one-thread target had to share its CPU; all on other targets."""
-    return tuple(r for r in rounds if threads != 1 or r.cpu_share >= protocol.min_cpu_share)
+def undisturbed(rounds: Iterable[Round], protocol: Protocol, target: Target) -> tuple[Round, ...]:
+    """The rounds that nothing disturbed; see :func:`disturbance`."""
+    return tuple(round_ for round_ in rounds if not disturbance(round_, protocol, target))
+
+
+def disturbances(rounds: Iterable[Round], protocol: Protocol, target: Target) -> tuple[str, ...]:
+    """Everything that disturbed any of the rounds, each once, sorted."""
+    return tuple(sorted({reason for round_ in rounds for reason in disturbance(round_, protocol, target)}))
+
+
+def disturbance(round_: Round, protocol: Protocol, target: Target) -> tuple[str, ...]:
+    """What happened in a round so that it does not count: ``shared CPU``, or why the GPU was throttled."""
+    shared = target.needs_whole_cpu and round_.cpu_share < protocol.min_cpu_share
+    return (*(("shared CPU",) if shared else ()), *throttling(round_, protocol))
+
+
+def throttling(round_: Round, protocol: Protocol) -> tuple[str, ...]:
+    """Why the GPU was throttled in a round, of the reasons that count under `protocol`."""
+    found = () if round_.conditions is None else round_.conditions.throttle_reasons
+    return tuple(r for r in found if r in THROTTLING and (protocol.reject_power_cap or r != POWER_CAP))
 
 
 def relative_half_width(ratios: tuple[float, ...]) -> float:
@@ -196,7 +284,7 @@ def relative_half_width(ratios: tuple[float, ...]) -> float:
     1.2533 = sqrt(pi / 2) is the asymptotic standard error of a median over that of a mean, 1.4826 turns
     a MAD into a standard deviation.
     """
-    if len(ratios) < 3:
+    if len(ratios) < MIN_INTERVAL_ROUNDS:
         return math.inf
     centre = median(ratios)
     deviation = median(abs(ratio - centre) for ratio in ratios)

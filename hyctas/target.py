@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from types import MappingProxyType
+from typing import Final, Literal
 
 from hyctas.errors import InvalidTarget
 
+Metric = Literal["host_time", "host_time_with_copies", "compute_time"]
+"""What a latency is the time of; see :attr:`Target.metric`."""
+
 PRECISIONS: Final = ("fp32", "tf32", "fp16", "bf16", "int8")
 RUNTIMES: Final = ("onnxruntime", "torch", "openvino", "tensorrt", "tensorrt-rtx")
+METRIC_OPTIONS: Final[Mapping[str, Metric]] = MappingProxyType({"host": "host_time", "copies": "host_time_with_copies"})
+"""Options of GPU targets that choose another metric than compute time."""
+_GPU_RUNTIMES: Final = frozenset({"tensorrt", "tensorrt-rtx"})
+_GPU_OPTIONS: Final = frozenset({"cuda", "tensorrt"})
+"""Options by which a runtime that also runs on CPUs runs on a GPU."""
 
 _SLUG: Final = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*")
 _THREADS: Final = re.compile(r"t([1-9][0-9]{0,3})")
@@ -47,6 +57,30 @@ class Target:
         threads = () if self.threads is None else (f"t{self.threads}",)
         return "-".join((self.runtime, self.precision, *self.options, *threads))
 
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the device is a GPU; the name alone tells."""
+        return self.runtime in _GPU_RUNTIMES or not _GPU_OPTIONS.isdisjoint(self.options)
+
+    @property
+    def metric(self) -> Metric:
+        """What latencies of this target are times of: exactly one metric a target, so that none are ever mixed.
+
+        On a CPU it is the host's time of a call. On a GPU it is the time between events on the device, unless the
+        option ``host`` (the host's time, inputs and outputs on the device) or ``copies`` (copies included) is given.
+        """
+        if not self.on_gpu:
+            return "host_time"
+        return next((METRIC_OPTIONS[option] for option in self.options if option in METRIC_OPTIONS), "compute_time")
+
+    @property
+    def needs_whole_cpu(self) -> bool:
+        """Whether a run that had to share its CPU does not count: the host's time of one thread is what is measured.
+
+        The host thread of a GPU target waits most of the time, and several threads have no share to hold it against.
+        """
+        return self.threads == 1 and not self.on_gpu
+
     def __str__(self) -> str:
         """Return the full name."""
         return self.name
@@ -82,7 +116,22 @@ def parse_target(name: str, *, device: str | None = None) -> Target:
         options.pop()
     if not all(_SLUG.fullmatch(option) for option in options):
         raise InvalidTarget("target", name, _FORM)
-    return Target(slug, runtime, precision, tuple(options), threads)
+    target = Target(slug, runtime, precision, tuple(options), threads)
+    _check_options(name, target)
+    return target
+
+
+def _check_options(name: str, target: Target) -> None:
+    """Refuse a metric that a target cannot have, and threads of a GPU."""
+    metrics = [option for option in target.options if option in METRIC_OPTIONS]
+    if metrics and not target.on_gpu:
+        raise InvalidTarget("target", name, f"{' and '.join(METRIC_OPTIONS)} on a GPU only; a CPU has host time")
+    if len(metrics) > 1:
+        raise InvalidTarget(
+            "target", name, f"one metric: either {' or '.join(METRIC_OPTIONS)}, or compute time (neither)"
+        )
+    if target.on_gpu and target.threads is not None:
+        raise InvalidTarget("target", name, f"no -t{target.threads}: a GPU has no thread count")
 
 
 def _leading_runtime(local: str) -> str:

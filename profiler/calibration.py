@@ -82,7 +82,7 @@ def calibrate(
         settings = SessionSettings(target, protocol, "none", seed + process)
         with Session(settings) as session:
             reference_id = session.reference_id
-            runs.append(_probe(session, protocol, target.threads))
+            runs.append(_probe(session, protocol, target))
         on_process(process + 1)
     common = _measured_everywhere(runs)
     if not common:
@@ -125,10 +125,10 @@ def _measured_everywhere(runs: Sequence[ProbeRun]) -> tuple[str, ...]:
     return tuple(name for name in runs[0].rounds if all(name in run.rounds for run in runs))
 
 
-def _probe(session: Session, protocol: Protocol, threads: int | None) -> ProbeRun:
-    """Measure the probes; rounds that lost the CPU count only where there are no others."""
+def _probe(session: Session, protocol: Protocol, target: Target) -> ProbeRun:
+    """Measure the probes; disturbed rounds count only where there are no others."""
     graphs: dict[str, Graph] = {part.label: lower_part(part) for part in PROBES}
     measured = {outcome.name: outcome.rounds for outcome in session.measure(graphs) if outcome.failure is None}
     return ProbeRun(
-        {name: undisturbed(rounds, protocol, threads=threads) or rounds for name, rounds in measured.items()}
+        {name: undisturbed(rounds, protocol, target) or rounds for name, rounds in measured.items()}
     )

@@ -200,7 +200,7 @@ def marginal_cost_s(single: Measurement, chain: Sequence[Round], calibration: Ca
     """
     if not single.rounds or not chain:
         return None
-    many = undisturbed(chain, single.protocol, threads=single.target.threads) or chain
+    many = undisturbed(chain, single.protocol, single.target) or chain
     normaliser = calibration.normaliser
     difference = median(ratios(many, normaliser)) - median(single.ratios(normaliser))
     return difference / (CHAIN - 1) * calibration.reference_s

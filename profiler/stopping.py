@@ -6,23 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hyctas.measurement import Normaliser, Protocol, Round, ratios, relative_half_width, undisturbed
+from hyctas.target import Target
 
 
 @dataclass(frozen=True, slots=True)
 class StoppingRule:
     """Stop once the interval of the median is narrow, within a number of rounds and a time budget.
 
-    Rounds that lost the CPU count neither towards the least number of rounds nor towards the interval.
+    Rounds that were disturbed (see :func:`hyctas.measurement.disturbance`) count neither towards the least number of
+    rounds nor towards the interval.
 
     Attributes:
         protocol: The numbers of the rule.
         normaliser: The reference that ratios are taken to.
-        threads: Threads of the target; only on one thread can a lost CPU be told.
+        target: What is measured; it says what disturbs a round.
     """
 
     protocol: Protocol
     normaliser: Normaliser
-    threads: int | None = 1
+    target: Target
 
     def finished(self, rounds: Sequence[Round], spent_s: float) -> bool:
         """Whether no further round is needed, or allowed.
@@ -37,7 +39,7 @@ class StoppingRule:
 
     def settled(self, rounds: Sequence[Round]) -> bool:
         """Whether there are enough good rounds and their interval is narrow."""
-        good = undisturbed(rounds, self.protocol, threads=self.threads)
+        good = undisturbed(rounds, self.protocol, self.target)
         if len(good) < self.protocol.min_rounds:
             return False
         return relative_half_width(ratios(good, self.normaliser)) <= self.protocol.relative_half_width

@@ -118,7 +118,7 @@ class Worker:
         target = parse_target(request.target)
         runtime = open_runtime(target, request.runtimes)
         interleaver = Interleaver(
-            StoppingRule(request.protocol, request.normaliser, target.threads),
+            StoppingRule(request.protocol, request.normaliser, target),
             References(ComputeReference.create(), MemoryReference.create()),
             np.random.default_rng(request.seed),
         )

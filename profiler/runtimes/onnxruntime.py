@@ -27,6 +27,7 @@ class OnnxRuntime:
     def __init__(self, target: Target) -> None:
         if target.precision != "fp32" or target.options:
             raise Unsupported(f"{target.local_name}: onnxruntime on the CPU runs fp32 without options only")
+        self.metric = target.metric
         self._threads = target.threads or 1
 
     def prepare(self, graph: Graph, *, seed: int) -> OnnxRuntimeEngine:

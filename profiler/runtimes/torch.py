@@ -31,6 +31,7 @@ class TorchRuntime:
         option = "-".join(target.options)
         if target.precision != "fp32" or option not in ("", *OPTIONS):
             raise Unsupported(f"{target.local_name}: torch on the CPU runs fp32, plain or with one of {OPTIONS}")
+        self.metric = target.metric
         self._option = option
         torch.set_num_threads(target.threads or 1)
         torch.set_float32_matmul_precision("highest")

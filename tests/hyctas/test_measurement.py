@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from hyctas.measurement import (
     NORMALISERS,
+    THROTTLING,
     Calibration,
+    DeviceConditions,
     Failure,
     Measurement,
     Normaliser,
@@ -21,6 +23,7 @@ from hyctas.measurement import (
     Round,
     ratios,
     relative_half_width,
+    throttling,
     undisturbed,
 )
 from hyctas.target import parse_target
@@ -81,13 +84,56 @@ def test_measurement_that_never_had_the_cpu_has_a_latency_but_is_unstable() -> N
 
 def test_cpu_share_means_nothing_on_several_threads() -> None:
     rounds = [a_round(cpu=0.6)] * 3
-    assert undisturbed(rounds, Protocol(), threads=2) == undisturbed(rounds, Protocol(), threads=None) == tuple(rounds)
+    targets = [parse_target(f"bench/{name}") for name in ("onnxruntime-fp32-t2", "onnxruntime-fp32", "tensorrt-fp16")]
+    assert [undisturbed(rounds, Protocol(), target) for target in targets] == [tuple(rounds)] * 3
     assert a_measurement(*rounds, target="bench/onnxruntime-fp32-t2").status("compute") == "ok"
 
 
 def test_status_of_scattered_rounds_is_unstable() -> None:
     measurement = a_measurement(*(a_round(0.003 * (1 + step / 10)) for step in range(7)))
     assert measurement.status("compute") == "unstable"
+    assert measurement.instability("compute") == "the interval is too wide"
+
+
+def throttled(*reasons: str, sample_s: float = 0.009) -> Round:
+    return replace(a_round(sample_s, cpu=0.1), conditions=DeviceConditions(throttle_reasons=reasons))
+
+
+@pytest.mark.parametrize("reason", THROTTLING)
+def test_throttled_rounds_do_not_count(reason: str) -> None:
+    cool = throttled("gpu_idle", sample_s=0.003)
+    measurement = a_measurement(*[throttled(reason)] * 6, *[cool] * 5, target="bench/tensorrt-fp16")
+    assert measurement.undisturbed == (cool,) * 5
+    assert measurement.status("none") == "ok"
+    assert measurement.instability("none") is None
+
+
+def test_measurement_that_was_always_throttled_is_unstable_and_says_so() -> None:
+    measurement = a_measurement(
+        *[throttled("sw_power_cap", "gpu_idle")] * 4, throttled("hw_slowdown"), target="bench/tensorrt-fp16"
+    )
+    assert measurement.status("none") == "unstable"
+    assert measurement.latency_s(replace(CALIBRATION, normaliser="none")) == 0.009
+    assert measurement.instability("none") == "all rounds were disturbed: hw_slowdown, sw_power_cap"
+
+
+def test_measurement_without_the_cpu_says_so() -> None:
+    assert a_measurement(*[a_round(cpu=0.6)] * 9).instability("none") == "all rounds were disturbed: shared CPU"
+    few = a_measurement(*[a_round(cpu=0.6)] * 9, a_round(), a_round())
+    assert few.instability("none") == "most rounds were disturbed: shared CPU"
+
+
+def test_power_cap_may_be_accepted() -> None:
+    capped = [throttled("sw_power_cap")] * 5
+    measurement = replace(
+        a_measurement(*capped, target="bench/tensorrt-fp16"), protocol=Protocol(reject_power_cap=False)
+    )
+    assert measurement.status("none") == "ok"
+    assert throttling(throttled("sw_power_cap", "hw_slowdown"), measurement.protocol) == ("hw_slowdown",)
+
+
+def test_failed_measurement_is_not_unstable() -> None:
+    assert a_measurement().instability("none") is None
 
 
 def test_failure_and_no_rounds_are_failed_and_have_no_latency() -> None:

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from hyctas.measurement import Protocol, Round
+from hyctas.target import parse_target
 from profiler.interleave import Interleaver, References
 from profiler.stopping import StoppingRule
 
 MS = 1_000_000
 PROTOCOL = Protocol(min_rounds=4, max_rounds=6, samples_per_round=3)
+TARGET = parse_target("bench/onnxruntime-fp32-t1")
 
 
 @dataclass
@@ -68,7 +70,7 @@ class Bench:
     def measure(self, *engines: FakeEngine, seed: int = 0, reference_share: float = 1.0) -> Interleaver:
         compute, memory = self.engine("compute", 2 * MS), self.engine("memory", 4 * MS, share=reference_share)
         references = References(compute, memory)
-        rule = StoppingRule(self.protocol, "compute")
+        rule = StoppingRule(self.protocol, "compute", TARGET)
         interleaver = Interleaver(rule, references, np.random.default_rng(seed), self.clock)
         interleaver.measure(engines, on_turn=self.turns.append, on_finished=self._finish)
         return interleaver

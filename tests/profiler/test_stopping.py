@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hyctas.measurement import Protocol, Round
+from hyctas.measurement import DeviceConditions, Protocol, Round
+from hyctas.target import parse_target
 from profiler.stopping import StoppingRule
 
 MakeRound = Callable[..., Round]
 PROTOCOL = Protocol(min_rounds=5, max_rounds=12, relative_half_width=0.01, min_cpu_share=0.95, budget_s=10.0)
-RULE = StoppingRule(PROTOCOL, "compute")
+ONE_THREAD, GPU = parse_target("bench/onnxruntime-fp32-t1"), parse_target("bench/tensorrt-fp16")
+RULE = StoppingRule(PROTOCOL, "compute", ONE_THREAD)
 
 
 @pytest.mark.parametrize(("count", "finished"), [(0, False), (4, False), (5, True)])
@@ -40,13 +43,25 @@ def test_rounds_without_the_cpu_count_for_nothing(round_of: MakeRound) -> None:
 
 
 def test_cpu_share_says_nothing_on_several_threads(round_of: MakeRound) -> None:
-    assert StoppingRule(PROTOCOL, "compute", threads=2).finished([round_of(cpu=0.6)] * 5, 0.0)
+    rule = StoppingRule(PROTOCOL, "compute", parse_target("bench/onnxruntime-fp32-t2"))
+    assert rule.finished([round_of(cpu=0.6)] * 5, 0.0)
+
+
+def test_waiting_host_thread_of_a_gpu_loses_no_round(round_of: MakeRound) -> None:
+    assert StoppingRule(PROTOCOL, "none", GPU).finished([round_of(cpu=0.02)] * 5, 0.0)
+
+
+def test_throttled_rounds_count_for_nothing(round_of: MakeRound) -> None:
+    rule = StoppingRule(PROTOCOL, "none", GPU)
+    hot = replace(round_of(0.009), conditions=DeviceConditions(throttle_reasons=("hw_thermal_slowdown",)))
+    assert not rule.finished([*[hot] * 4, *[round_of()] * 4], 0.0)
+    assert rule.finished([*[hot] * 4, *[round_of()] * 5], 0.0)
 
 
 def test_drift_that_the_reference_shares_does_not_matter(round_of: MakeRound) -> None:
     drifting = [round_of(0.003 * speed, 0.002 * speed) for speed in (1.0, 1.1, 1.3, 1.5, 1.6)]
     assert RULE.settled(drifting)
-    assert not StoppingRule(PROTOCOL, "none").settled(drifting)
+    assert not StoppingRule(PROTOCOL, "none", ONE_THREAD).settled(drifting)
 
 
 @given(st.lists(st.floats(1e-6, 10.0), max_size=30))

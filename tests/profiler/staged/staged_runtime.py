@@ -18,6 +18,7 @@ class StagedRuntime:
 
     def __init__(self, target: Target) -> None:
         self._target = target
+        self.metric = target.metric
 
     def prepare(self, graph: Graph, *, seed: int) -> StagedEngine:
         """Refuse or return what the name of the graph asks for."""
