@@ -117,6 +117,10 @@ class Node:
                 return value
         raise GraphError(f"node {self.name} ({self.op}) has no attribute {name!r}; it has {dict(self.attributes)}")
 
+    def has(self, name: str) -> bool:
+        """Whether the node has an attribute of that name."""
+        return any(key == name for key, _ in self.attributes)
+
     def integer(self, name: str) -> int:
         """An attribute that is an integer."""
         value = self.attribute(name)

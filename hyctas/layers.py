@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from hyctas.builder import GraphBuilder
-from hyctas.graph import Value
+from hyctas.graph import AttributeValue, Value
 
 BATCH_NORM_EPSILON: Final = 1e-5
 
@@ -50,15 +50,16 @@ def conv_bn_relu(b: GraphBuilder, x: Value, channels: int, *, kernel: int = 1, s
     return relu(b, conv_bn(b, x, channels, kernel=kernel, stride=stride, name=name))
 
 
-def resize(b: GraphBuilder, x: Value, size: tuple[int, ...]) -> Value:
-    """Bilinear interpolation to a (height, width), half-pixel centres."""
-    return b.append("resize", [x], {"size": size})
+def resize(b: GraphBuilder, x: Value, size: tuple[int, ...], *, align_corners: bool = False) -> Value:
+    """Bilinear interpolation to a (height, width): half-pixel centres, or with the corners kept in their places."""
+    aligned: dict[str, AttributeValue] = {"align_corners": 1} if align_corners else {}
+    return b.append("resize", [x], {"size": size, **aligned})
 
 
-def halve(b: GraphBuilder, x: Value) -> Value:
+def halve(b: GraphBuilder, x: Value, *, align_corners: bool = False) -> Value:
     """Bilinear interpolation to half the size, rounded down, but never to nothing."""
     height, width = x.shape[2:]
-    return resize(b, x, (max(1, height // 2), max(1, width // 2)))
+    return resize(b, x, (max(1, height // 2), max(1, width // 2)), align_corners=align_corners)
 
 
 def average_pool(b: GraphBuilder, x: Value, factor: int) -> Value:

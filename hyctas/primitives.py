@@ -9,7 +9,9 @@ primitive            attributes                                                 
 conv                 channels, kernel, stride, padding, groups, bias              weight (and bias)
 batch_norm           epsilon                                                      gamma, beta, mean, variance
 relu, sigmoid
-resize               size: (height, width); bilinear, half-pixel
+identity
+resize               size: (height, width); bilinear, half-pixel; with
+                     align_corners: 1 the corners keep their places
 average_pool         factor: kernel and stride; ragged ends average what is there
 global_average_pool
 concat               (over channels)
@@ -127,6 +129,8 @@ def _batch_norm_parameters(inputs: Sequence[Value], attributes: Attributes) -> t
 def _resize_shape(inputs: Sequence[Value], attributes: Attributes) -> tuple[Shape, str]:
     batch, channels, _, _ = _map_shape(inputs[0])
     height, width = _integers(attributes, "size")
+    if attributes.get("align_corners", 1) != 1:
+        raise GraphError(f"attribute 'align_corners' is {attributes['align_corners']!r}; expected 1, or no attribute")
     return (batch, channels, height, width), inputs[0].dtype
 
 
@@ -233,6 +237,7 @@ PRIMITIVES: Final[Mapping[str, Primitive]] = MappingProxyType(
         "batch_norm": Primitive(_same, _batch_norm_parameters, _keep_layout, _no_macs),
         "relu": Primitive(_same, _no_parameters, _keep_layout, _no_macs),
         "sigmoid": Primitive(_same, _no_parameters, _keep_layout, _no_macs),
+        "identity": Primitive(_same, _no_parameters, _keep_layout, _no_macs),
         "resize": Primitive(_resize_shape, _no_parameters, _keep_layout, _no_macs),
         "average_pool": Primitive(_pool_shape, _no_parameters, _keep_layout, _no_macs),
         "global_average_pool": Primitive(_global_pool_shape, _no_parameters, _keep_layout, _no_macs),

@@ -168,7 +168,8 @@ def _batch_norm(node: Node, inputs: Sequence[Tensor], tensors: Sequence[Tensor |
 
 
 def _resize(node: Node, inputs: Sequence[Tensor], tensors: Sequence[Tensor | None], training: bool) -> Tensor:
-    return functional.interpolate(inputs[0], node.integers("size"), mode="bilinear", align_corners=False)
+    aligned = node.has("align_corners")
+    return functional.interpolate(inputs[0], node.integers("size"), mode="bilinear", align_corners=aligned)
 
 
 def _average_pool(node: Node, inputs: Sequence[Tensor], tensors: Sequence[Tensor | None], training: bool) -> Tensor:
@@ -197,6 +198,7 @@ _FUNCTIONS: Final[Mapping[str, NodeFunction]] = MappingProxyType(
         "batch_norm": _batch_norm,
         "relu": lambda node, inputs, tensors, training: functional.relu(inputs[0]),
         "sigmoid": lambda node, inputs, tensors, training: torch.sigmoid(inputs[0]),
+        "identity": lambda node, inputs, tensors, training: inputs[0],
         "resize": _resize,
         "average_pool": _average_pool,
         "global_average_pool": lambda node, inputs, tensors, training: inputs[0].mean((2, 3), keepdim=True),

@@ -67,6 +67,21 @@ def test_key_depends_on_sizes_and_attributes() -> None:
     assert len(keys) == 4
 
 
+def test_key_depends_on_aligned_corners_only_where_they_are() -> None:
+    def resized(*, align_corners: bool) -> Graph:
+        b = GraphBuilder("resized")
+        return b.build(resize(b, b.input("x", (1, 4, 6, 6)), (12, 12), align_corners=align_corners))
+
+    assert workload_key(resized(align_corners=True)) != workload_key(resized(align_corners=False))
+    assert not resized(align_corners=False).nodes[0].has("align_corners")
+
+
+def test_resize_takes_no_other_value_of_aligned_corners() -> None:
+    b = GraphBuilder("resized")
+    with pytest.raises(GraphError, match="'align_corners' is 0; expected 1"):
+        b.append("resize", [b.input("x", (1, 4, 6, 6))], {"size": (3, 3), "align_corners": 0})
+
+
 def test_key_keeps_twins_apart_from_one_node_read_twice() -> None:
     b = GraphBuilder("twice")
     x = b.input("x", (1, 4, 6, 6))
