@@ -41,10 +41,32 @@ def fold(graph: Graph, weights: Mapping[str, Array]) -> tuple[Graph, dict[str, A
     return replace(graph, nodes=tuple(folded.values())), arrays
 
 
+def without_statistics(graph: Graph, weights: Mapping[str, Array]) -> tuple[Graph, dict[str, Array]]:
+    """An equivalent graph whose remaining batch norms have mean 0, variance 1 and epsilon 0: a factor and a shift.
+
+    Those are worked out in float32, so that half precision need not hold a variance, which may be too small for it.
+    """
+    arrays = dict(weights)
+    nodes = []
+    for node in graph.nodes:
+        if node.op == "batch_norm":
+            gamma, beta, mean, variance = (parameter.name for parameter in node.parameters)
+            arrays[gamma], arrays[beta] = _factor_and_shift(node, weights)
+            arrays[mean], arrays[variance] = np.zeros_like(weights[mean]), np.ones_like(weights[variance])
+            node = replace(node, attributes=(("epsilon", 0.0),))
+        nodes.append(node)
+    return replace(graph, nodes=tuple(nodes)), arrays
+
+
 def _affine(node: Node, weights: Mapping[str, Array]) -> tuple[Array, Array | None]:
     """The factor that a batch norm or scale applies (by channel, or one for all), and the shift if it has any."""
     if node.op == "scale":
         return np.array([node.number("factor")], np.float32), None
+    return _factor_and_shift(node, weights)
+
+
+def _factor_and_shift(node: Node, weights: Mapping[str, Array]) -> tuple[Array, Array]:
+    """What a batch norm multiplies each channel by, and what it adds."""
     gamma, beta, mean, variance = (weights[parameter.name].astype(np.float64) for parameter in node.parameters)
     factor = gamma / np.sqrt(variance + node.number("epsilon"))
     return factor.astype(np.float32), (beta - mean * factor).astype(np.float32)
