@@ -86,8 +86,10 @@ class Launch:
 
         Raises:
             UnknownTarget: The server has no model for a target; nothing was trained or stored by then.
+            SearchError: The Dask scheduler does not answer; likewise.
         """
         dataset = self._supernet.dataset()
+        self._supernet.check_workers()
         self._latency.pin_newest(example_network(self._plan), datetime.now(UTC))
         space, search = asdict(self._plan.space), self._plan.search
         run_id = self._repository.start_search(space, search.targets, plan_to_json(self._plan), search.seed)
@@ -117,6 +119,7 @@ class Launch:
 
     def _resumed(self, run_id: int) -> Outcome:
         dataset = self._supernet.dataset()
+        self._supernet.check_workers()
         records = self._repository.candidates(run_id)
         path = state_path(Path(self._plan.folder), run_id)
         if records or path.exists():

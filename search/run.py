@@ -138,7 +138,7 @@ class SearchRun:
 
     def _generation(self) -> None:
         with self._stopwatch.on("evolution"):
-            asked = self._algorithm.ask()
+            asked = self._algorithm.ask(self._settings.evaluations - len(self._archive))
         candidates = self._scoring(asked, self._progress.scored)
         with self._stopwatch.on("evolution"):
             self._algorithm.tell(asked, [candidate.score(self._settings.limits_s) for candidate in candidates])

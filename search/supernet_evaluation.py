@@ -57,6 +57,16 @@ class SupernetEvaluation:
             raise InvalidInput("classes", expected, f"{len(dataset.classes)}, as in {dataset.name}")
         return dataset
 
+    def check_workers(self) -> None:
+        """Find out before any training whether the cluster that is to evaluate is there.
+
+        Raises:
+            SearchError: Its scheduler does not answer.
+        """
+        if self.workers.dask is not None:
+            with self.pool(""):
+                pass
+
     def trained(self, dataset: Dataset, progress: TrainingProgress, *, expected: str | None) -> str:
         """Train the supernet where it is not; returns the SHA-256 of its parameters.
 

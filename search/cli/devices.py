@@ -18,7 +18,7 @@ from hyctas.command_process import CommandRunner
 from hyctas.errors import InvalidTarget
 from hyctas.measurement import Status
 from hyctas.target import parse_target
-from profiler.device import local_device
+from profiler.device import LocalMachine
 from search.atomic import write_atomically
 from search.measuring import Devices
 
@@ -54,9 +54,11 @@ class LocalDevice:
         Raises:
             InvalidTarget: A target is another machine's.
         """
-        own = local_device(os.environ)
+        machine = LocalMachine(os.environ)
         for name in targets:
-            if parse_target(name).device != own:
+            target = parse_target(name)
+            if not machine.is_here(target):
+                own = machine.device(on_gpu=target.on_gpu)
                 raise InvalidTarget("--measure", name, f"a target of this machine, {own}")
         return Devices(self.measure, self.refit)
 

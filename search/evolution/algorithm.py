@@ -30,10 +30,13 @@ class Algorithm(Protocol):
     def population(self) -> Population:
         """What the next generation comes from."""
 
-    def ask(self) -> tuple[Architecture, ...]:
+    def ask(self, most: int | None = None) -> tuple[Architecture, ...]:
         """The candidates of the next generation, the same ones until they are told.
 
         No network is ever proposed twice. Where few are left there are fewer than usual, and in the end none.
+
+        Args:
+            most: How many may still be scored, where that is limited.
         """
 
     def tell(self, architectures: Sequence[Architecture], scores: Sequence[Score]) -> None:

@@ -66,14 +66,15 @@ class Generations(ABC):
         """What the next generation comes from."""
         return tuple(self._archive[index] for index in self._members())
 
-    def ask(self) -> tuple[Architecture, ...]:
+    def ask(self, most: int | None = None) -> tuple[Architecture, ...]:
         """The candidates of the next generation, the same ones until they are told."""
         if not self._asked and not self.exhausted:
             found = Collection(self._settings, self._archive)
+            size = self._size if most is None else min(self._size, most)
             if self._generation:
-                self._vary(found, self._evolution.per_generation)
+                self._vary(found, size)
             if not len(found):
-                found.add_samples(self._space, self._rng, self._size)
+                found.add_samples(self._space, self._rng, size)
             self._asked = found.architectures
             self._exhausted = not self._asked
         return self._asked
@@ -127,7 +128,7 @@ class Generations(ABC):
 
     @property
     def _size(self) -> int:
-        """How many to ask for in this generation."""
+        """How many to ask for in this generation, unless fewer may be scored."""
         return self._evolution.per_generation if self._generation else self._evolution.samples
 
     def _identity(self) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class Nsga2(Generations):
         return engine
 
     def _vary(self, found: Collection, count: int) -> None:
-        self._mating.found = found
+        self._mating.found, self._mating.count = found, count
         self._pymoo.ask()
         self._pymoo.termination.force_termination = False  # pymoo sets it where no child is new
 
@@ -122,12 +122,13 @@ class _Mating:
         self._space = space
         self._settings = settings
         self.found: Collection | None = None
+        self.count = 0
 
     def do(self, problem: Any, pop: Any, n_offsprings: int, *, random_state: np.random.Generator, **kwargs: Any) -> Any:
         """What pymoo calls for a generation's children."""
         assert self.found is not None
         parents = Parents(pop, random_state)
-        self.found.add_proposed(lambda: child_of(parents, self._space, self._settings, random_state), n_offsprings)
+        self.found.add_proposed(lambda: child_of(parents, self._space, self._settings, random_state), self.count)
         children = np.empty((len(self.found), 1), dtype=object)
         children[:, 0] = self.found.architectures
         return Population.new(X=children)

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Final
 
 from hyctas.architecture import Architecture, ArchitectureDefaults
-from hyctas.blueprint import Blueprint
+from hyctas.blueprints import blueprint_of
 from hyctas.cell import Branch, Cell
 from hyctas.decomposition import PlacedPart, decompose
 from hyctas.graph import Graph, Parameter
@@ -80,7 +80,7 @@ def _position(place: str) -> tuple[int | None, int]:
 
 def _cell_templates(space: SearchSpace, settings: ArchitectureDefaults) -> Iterator[tuple[str, Template]]:
     """One template a scale, operator and stride, which all layers have in common."""
-    blueprint = Blueprint(settings)
+    blueprint = blueprint_of(settings)
     coarsest = max(space.scales)
     for scale, op, down in product(range(coarsest + 1), space.operators, (False, True)):
         if down and scale == coarsest:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from hyctas.architecture import Architecture, ArchitectureDefaults
-from hyctas.blueprint import Blueprint
+from hyctas.blueprints import blueprint_of
 from hyctas.decomposition import IMAGE, PlacedPart, decompose
 from hyctas.errors import InvalidArchitecture
 from hyctas.graph import Node, Parameter
@@ -60,7 +60,7 @@ class Supernet(nn.Module):  # type: ignore[misc]
                 full = Parameter(f"{slot}.{name}", parameter.shape, parameter.role)
                 register(self, full)
                 self.get_parameter(full.name).data.copy_(torch.from_numpy(initial_array(rng, full)))
-        blueprint = Blueprint(settings)
+        blueprint = blueprint_of(settings)
         stride_8, stride_16 = blueprint.branch_out(0), blueprint.branch_out(1)
         widest_16 = max(blueprint.cell_out(1, cell) for cell in all_widths(space))
         self._widest = {FUSION: (stride_8,) * len(space.scales), AUXILIARY: (widest_16, stride_16)}

@@ -63,7 +63,8 @@ def plan(folder: Path, url: str, **changes: Any) -> SearchPlan:
 def scored_after(generations: int, of: SearchSettings = SEARCH) -> int:
     """How many candidates a search has scored after so many generations."""
     evolution = EvolutionSettings.for_budget(of.population, of.evaluations)
-    return evolution.samples + (generations - 1) * evolution.per_generation if generations else 0
+    unlimited = evolution.samples + (generations - 1) * evolution.per_generation if generations else 0
+    return min(unlimited, of.evaluations)
 
 
 GENERATIONS = next(number for number in range(1, 99) if scored_after(number) >= SEARCH.evaluations)

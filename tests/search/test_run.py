@@ -94,9 +94,9 @@ class TimedAlgorithm:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._own, name)
 
-    def ask(self) -> tuple[Architecture, ...]:
+    def ask(self, most: int | None = None) -> tuple[Architecture, ...]:
         self._clock.work("ask")
-        return self._own.ask()
+        return self._own.ask(most)
 
     def tell(self, architectures: Sequence[Architecture], scores: Sequence[Score]) -> None:
         self._clock.work("tell")
@@ -193,6 +193,13 @@ def test_a_run_ends_where_it_is_told_to(bench: Bench) -> None:
     assert len(run.archive) == 8
     run.run(until=99)
     assert len(run.archive) == SHORT.evaluations
+
+
+@pytest.mark.parametrize("evaluations", [2, 9, 11])
+def test_no_more_is_scored_than_was_asked_for(bench: Bench, evaluations: int) -> None:
+    run, _, _, _ = bench.run(dataclasses.replace(SHORT, evaluations=evaluations), Clock({}))
+    run.run()
+    assert len(run.archive) == evaluations
 
 
 def test_the_state_follows_each_generation(bench: Bench) -> None:

@@ -41,9 +41,10 @@ def test_a_dask_cluster_comes_to_the_same(server: Served, supernet: Path) -> Non
         assert searched(server, supernet.parent, Workers(dask=address)) == alone
 
 
-def test_a_scheduler_that_does_not_answer_ends_it(
-    server: Served, supernet: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_scheduler_that_does_not_answer_ends_it_before_any_training(
+    server: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("search.evaluation.dask_workers.CONNECT_S", 0.2)
     with pytest.raises(SearchError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
-        searched(server, supernet.parent, Workers(dask="tcp://127.0.0.1:9"))
+        searched(server, tmp_path, Workers(dask="tcp://127.0.0.1:9"))
+    assert not (tmp_path / "supernet").exists()

@@ -50,6 +50,16 @@ def test_asks_the_same_until_it_is_told(name: AlgorithmName) -> None:
     assert not set(searching.ask()) & set(asked)
 
 
+@pytest.mark.parametrize("generations", [0, 2])
+def test_asks_for_no_more_than_may_be_scored(name: AlgorithmName, generations: int) -> None:
+    searching = started(name)
+    evolve(searching, generations)
+    asked = searching.ask(5)
+    assert len(asked) == 5
+    searching.tell(asked, scored(asked))
+    assert len(searching.ask(99)) == 12
+
+
 def test_order_of_what_is_told_does_not_matter(name: AlgorithmName) -> None:
     forwards, backwards = started(name), started(name)
     asked = forwards.ask()
