@@ -19,7 +19,7 @@ from hyctas.architecture_options import with_settings
 from hyctas.sampling import sample_structured
 from hyctas.space import SearchSpace
 from profiler.cli.measuring import Options, Work, measure
-from profiler.device import local_device
+from profiler.device import LocalMachine
 from profiler.plan import distinct, plan_networks, plan_operators, planned_network
 from profiler.probe import probe_targets
 
@@ -58,7 +58,7 @@ def register(app: typer.Typer) -> None:
 
 def targets(as_json: Json = False) -> None:
     """List what this machine can measure, and for each runtime that it cannot, why and what to install."""
-    probed = probe_targets(local_device(os.environ))
+    probed = probe_targets(LocalMachine(os.environ).cpu)
     if as_json:
         rows = [{"target": p.target.name, "available": p.reason is None, "reason": p.reason} for p in probed]
         typer.echo(json.dumps({"targets": rows}))
@@ -82,7 +82,7 @@ def operators(
     as_json: Json = False,
 ) -> None:
     """Measure every distinct operator of a space at one input size, alone and inside a chain."""
-    plan = plan_operators(SearchSpace(depth=depth), settings)
+    plan = plan_operators(SearchSpace(name=settings.space, depth=depth), settings)
     options = Options(seed, budget_s, repeats, recalibrate, retry_failed)
     arguments = {**_arguments(settings, options), "depth": depth}
     measure(Work("operators", plan, arguments, options), target, db, as_json=as_json)
@@ -132,7 +132,7 @@ def _named(files: Sequence[str], settings: ArchitectureDefaults, options: Option
 
 
 def _sampled(count: int, depth: int, settings: ArchitectureDefaults, options: Options) -> Work:
-    sample = sample_structured(SearchSpace(depth=depth), np.random.default_rng(options.seed), count, settings)
+    sample = sample_structured(SearchSpace(name=settings.space, depth=depth), np.random.default_rng(options.seed), count, settings)
     arguments = {**_arguments(settings, options), "depth": depth, "count": count}
     return Work(NETWORKS, plan_networks(sample), arguments, options)
 

@@ -16,11 +16,11 @@ from db.records import RunStatus
 from db.repository import Repository
 from hyctas.architecture import Architecture
 from hyctas.measurement import Calibration, Protocol, Status
-from hyctas.target import Target, parse_target
+from hyctas.target import Target
 from profiler.calibration import BUSY_MACHINE, DEFAULT_PROCESSES, calibrate
 from profiler.cli.progress import console_progress
 from profiler.cli.store import RepositoryStore
-from profiler.device import device_facts, local_device
+from profiler.device import LocalMachine
 from profiler.plan import PlannedWorkload
 from profiler.profile import ProfileSettings, run_plan
 from profiler.reference import reference_id
@@ -74,11 +74,12 @@ def measure(work: Work, target_name: str, db: str, *, as_json: bool) -> None:
         RuntimeUnavailable: Its runtime cannot be opened.
         Exit: It was interrupted; everything measured by then is stored.
     """
-    target = parse_target(target_name, device=local_device(os.environ))
+    machine = LocalMachine(os.environ)
+    target = machine.target(target_name)
     console = Console(stderr=True)
     with Repository.open(db) as repository:
         repository.mark_interrupted()
-        repository.ensure_target(target, device_facts())
+        repository.ensure_target(target, machine.facts(target))
         calibration = _calibration(repository, target, console, again=work.options.recalibrate)
         run_id = repository.start_run(work.kind, target, work.arguments)
         store = RepositoryStore(repository, run_id, calibration)

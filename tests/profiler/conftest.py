@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,6 +30,7 @@ STAGED: Mapping[str, str] = {
     "openvino": "no_such_module:Runtime",
 }
 """Staged runtimes stand under names that targets may have."""
+NVML_STANDIN = Path(__file__).parents[1] / "standins" / "pynvml_standin.py"
 QUICK = Protocol(min_rounds=3, max_rounds=3, samples_per_round=1, relative_half_width=10.0, min_cpu_share=0.0)
 """Three rounds, and every result counts as settled: tests must not depend on how calm the machine is."""
 
@@ -97,6 +101,18 @@ class CountingProgress:
         """Note progress."""
         self.advanced += count
         self.on_advance(self.advanced)
+
+
+@pytest.fixture
+def nvml(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The stand-in for ``pynvml`` in its place, with one GPU."""
+    spec = importlib.util.spec_from_file_location("pynvml", NVML_STANDIN)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "pynvml", module)
+    spec.loader.exec_module(module)
+    module.reset(module.Gpu())
+    return module
 
 
 @pytest.fixture

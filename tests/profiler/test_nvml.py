@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -15,20 +13,6 @@ import pytest
 
 from hyctas.measurement import DeviceConditions
 from profiler.nvml import COUNTERS, REASONS, GpuMonitor
-
-STANDIN = Path(__file__).parents[1] / "standins" / "pynvml_standin.py"
-
-
-@pytest.fixture
-def nvml(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The stand-in in the place of the module, with one GPU."""
-    spec = importlib.util.spec_from_file_location("pynvml", STANDIN)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "pynvml", module)
-    spec.loader.exec_module(module)
-    module.reset(module.Gpu())
-    return module
 
 
 def public(module: ModuleType) -> dict[str, Any]:
