@@ -14,7 +14,7 @@ from db.records import MeasurementFilter, MeasurementRow, Order
 from db.rounds_json import rounds_from_json
 from db.tables import ArchitectureRow, CalibrationRow, Environment, MeasurementTable, TargetRow, WorkloadRow
 from hyctas.errors import StorageError
-from hyctas.measurement import Failure, FailureKind, Measurement, Metric, Protocol, Status
+from hyctas.measurement import Failure, FailureKind, Measurement, Metric, Protocol, Reported, Status
 from hyctas.target import parse_target
 
 _ROW_FIELDS: Final = tuple(field.name for field in fields(MeasurementRow))
@@ -36,6 +36,7 @@ _ELSEWHERE: Final[Mapping[str, Any]] = {
     "calibration_version": CalibrationRow.version,
     "environment": Environment.facts,
     "architecture_key": _FIRST_ARCHITECTURE,
+    "label": MeasurementTable.reported["label"].as_string(),
     **{name: getattr(WorkloadRow, name) for name in ("operator", "kind", "height", "width", "c_in", "c_out", "stride")},
 }
 """Fields of :class:`MeasurementRow` that other tables hold."""
@@ -100,6 +101,7 @@ def whole(session: Session, measurement_id: int) -> Measurement:
         metric=cast(Metric, row.metric),
         process_id=row.process_id,
         failure=_failure(row),
+        reported=_reported(row),
     )
 
 
@@ -139,3 +141,9 @@ def _failure(row: MeasurementTable) -> Failure | None:
     if row.failure_kind is None:
         return None
     return Failure(cast(FailureKind, row.failure_kind), row.failure_message or "")
+
+
+def _reported(row: MeasurementTable) -> Reported | None:
+    if row.reported is None:
+        return None
+    return Reported(**{**row.reported, "samples_s": tuple(row.reported["samples_s"])})

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -59,6 +59,30 @@ def add(
     raise StorageError(f"the measurement of workload {measurement.workload_key} was not stored")
 
 
+def values_of(
+    session: Session, run_id: int, measurements: Sequence[Measurement], *, now: datetime
+) -> list[dict[str, Any]]:
+    """Column values of measurements of one target and environment without calibrations; all but ``purpose``.
+
+    Raises:
+        StorageError: Their run or a workload was not stored.
+        UnknownTarget: Their target was not stored.
+    """
+    ids = workloads.ids_by_key(session, [measurement.workload_key for measurement in measurements])
+    shared = _references(session, run_id, measurements[0], None)
+    return [
+        {
+            **shared,
+            "workload_id": ids[measurement.workload_key],
+            **_derived(measurement, None),
+            **_observed(measurement),
+            "marginal_s": None,
+            "created_at": now,
+        }
+        for measurement in measurements
+    ]
+
+
 def set_marginal(session: Session, measurement_id: int, marginal_s: float | None) -> None:
     """Store what an operator adds inside a chain, beside its latency alone.
 
@@ -87,12 +111,14 @@ def _references(
 
 
 def _derived(measurement: Measurement, calibration: Calibration | None) -> dict[str, Any]:
-    """What the domain computes; without a calibration the latency is the wall time."""
+    """What the domain computes; without a calibration the latency is the wall time, or what was reported."""
     normaliser: Normaliser = "none" if calibration is None else calibration.normaliser
     status = measurement.status(normaliser)
     wall_s = measurement.wall_s
     latency_s = wall_s if calibration is None else measurement.latency_s(calibration)
-    half_width = measurement.half_width(normaliser) if measurement.rounds else math.inf
+    if measurement.reported is not None:
+        latency_s = measurement.reported.latency_s
+    half_width = measurement.half_width(normaliser)
     return {
         "normaliser": normaliser,
         "status": status,
@@ -111,6 +137,7 @@ def _observed(measurement: Measurement) -> dict[str, Any]:
         "process_id": measurement.process_id,
         "call_floor_s": measurement.call_floor_s,
         "rounds": rounds_to_json(measurement.rounds),
+        "reported": None if measurement.reported is None else asdict(measurement.reported),
         "failure_kind": None if failure is None else failure.kind,
         "failure_message": None if failure is None else failure.message,
     }

@@ -20,6 +20,8 @@ Document = Mapping[str, Any]
 
 CHOSEN: Final = "chosen"
 """Kind of a run whose networks were chosen by a search, not drawn at random: they never calibrate a prediction."""
+IMPORTED: Final = "imported"
+"""Kind of a run that took in what others measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,7 @@ class MeasurementRow:
         marginal_s: What the operator adds inside a chain, or None where it was not measured.
         environment: Versions, host, load.
         purpose: ``repeat`` if the workload was measured before, or was meant as a repeat.
+        label: What the source calls it, of a measurement that others reported; None of our own.
     """
 
     id: int
@@ -160,6 +163,7 @@ class MeasurementRow:
     marginal_s: float | None
     environment: Mapping[str, str] = field(hash=False)
     purpose: Purpose = "primary"
+    label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
@@ -10,6 +10,8 @@ from typing import Any, Self
 from db import latencies, measurement_reading, measurement_writing, predictor_models, runs, searches, targets, workloads
 from db.database import Database
 from db.engine import DEFAULT_URL
+from db.importing import storing
+from db.importing.source import ImportedLatency, ImportOutcome, ImportSource
 from db.latencies import LatencyQuery, Pair
 from db.records import (
     ArchitectureRecord,
@@ -200,6 +202,11 @@ class Repository(SearchRepository):
                 marginal_s=marginal_s,
                 now=self._clock(),
             )
+
+    def import_latencies(self, source: ImportSource, rows: Sequence[ImportedLatency]) -> ImportOutcome:
+        """Store what others measured, all of it or nothing; what is stored already changes nothing."""
+        with self._database.writing() as session:
+            return storing.store(session, source, rows, self._clock())
 
     def set_marginal(self, measurement_id: int, marginal_s: float | None) -> None:
         """Store what an operator adds inside a chain (seconds).

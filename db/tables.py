@@ -44,8 +44,17 @@ class Environment(Base):
     facts: Mapped[dict[str, Any]]
 
 
+class DatabaseIdentity(Base):
+    """The one row that tells this database from others when measurements are shared."""
+
+    __tablename__ = "database_identity"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    uuid: Mapped[str]
+
+
 class CalibrationRow(Base):
-    """Reference latencies of a target; never changed."""
+    """Reference latencies of a target; never changed. `origin` names the database that it was merged from."""
 
     __tablename__ = "calibration"
     __table_args__ = (UniqueConstraint("target_id", "version"),)
@@ -60,6 +69,7 @@ class CalibrationRow(Base):
     reference_id: Mapped[str]
     processes: Mapped[int]
     created_at: Mapped[datetime]
+    origin: Mapped[dict[str, Any] | None]
 
 
 class WorkloadRow(Base):
@@ -100,7 +110,10 @@ class ArchitectureRow(Base):
 
 
 class Run(Base):
-    """One invocation; host, boot, pid and the process's start say whether it still runs."""
+    """One invocation; host, boot, pid and the process's start say whether it still runs.
+
+    `origin` names the database that it was merged from, and its number there.
+    """
 
     __tablename__ = "run"
     __table_args__ = (CheckConstraint("status IN ('running', 'finished', 'interrupted')", name="status"),)
@@ -117,13 +130,14 @@ class Run(Base):
     boot_id: Mapped[str]
     pid: Mapped[int]
     process_start: Mapped[str]
+    origin: Mapped[dict[str, Any] | None]
 
 
 ONE_PRIMARY = text("status = 'ok' AND purpose = 'primary'")
 
 
 class MeasurementTable(Base):
-    """A measurement: the numbers derived once under its calibration, and all raw rounds."""
+    """A measurement: the numbers derived once under its calibration, and all raw rounds, or what others reported."""
 
     __tablename__ = "measurement"
     __table_args__ = (
@@ -162,6 +176,7 @@ class MeasurementTable(Base):
     process_id: Mapped[str]
     call_floor_s: Mapped[float]
     rounds: Mapped[dict[str, Any]]
+    reported: Mapped[dict[str, Any] | None]
     failure_kind: Mapped[str | None]
     failure_message: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(index=True)

@@ -37,10 +37,15 @@ def id_of(session: Session, target: Target) -> int:
     Raises:
         UnknownTarget: It was not stored.
     """
-    found = session.scalar(select(TargetRow.id).where(TargetRow.name == target.name))
+    found = stored_id(session, target)
     if found is None:
         raise UnknownTarget(target.name, names(session))
     return found
+
+
+def stored_id(session: Session, target: Target) -> int | None:
+    """Number of a target; None if it was not stored."""
+    return session.scalar(select(TargetRow.id).where(TargetRow.name == target.name))
 
 
 def named(session: Session, name: str) -> Target:

@@ -68,6 +68,11 @@ def architecture_ids(session: Session, keys: Iterable[str]) -> Mapping[str, int]
     return _ids(session, ArchitectureRow, sorted(set(keys)))
 
 
+def stored_ids(session: Session, keys: Iterable[str]) -> Mapping[str, int]:
+    """Numbers of the stored ones among these workloads."""
+    return _ids(session, WorkloadRow, sorted(set(keys)))
+
+
 def ids_by_key(session: Session, keys: Iterable[str]) -> Mapping[str, int]:
     """Numbers of stored workloads.
 

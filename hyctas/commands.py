@@ -27,6 +27,7 @@ COMMANDS: Final[Mapping[str, CommandSource]] = MappingProxyType(
         "arch": CommandSource("hyctas.cli", "Show, sample and export architectures."),
         "profile": CommandSource("profiler.cli", "Measure operators or whole networks on this machine."),
         "measurements": CommandSource("db.cli", "List measurements as a table, CSV or JSON."),
+        "import": CommandSource("db.cli", "Take in what others measured: tables of operators and networks."),
         "train": CommandSource("predictor.cli", "Learn the latency of a target from its measurements."),
         "evaluate": CommandSource("predictor.cli", "Score a registered model on other measurements."),
         "predict": CommandSource("predictor.cli", "Predict the latency of architectures."),

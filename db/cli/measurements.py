@@ -47,11 +47,6 @@ class MeasuredStatus(StrEnum):
     failed = "failed"
 
 
-def register(app: typer.Typer) -> None:
-    """Add this package's command to `app`."""
-    app.command("measurements")(measurements)
-
-
 def measurements(
     db: Annotated[str, typer.Option(help="Database URL: sqlite:///FILE or postgresql://...")] = DEFAULT_URL,
     target: Annotated[str | None, typer.Option(help="Name of the target; without the device if one has it.")] = None,

@@ -1,0 +1,163 @@
+"""Rows of a CSV table as reported latencies of operators and networks; docs/importing.md describes the columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from db.describing import architecture_record, network_record, operator_record
+from db.importing.csv_cells import BadCell, Cells
+from db.importing.csv_table import BadLine, read_table
+from db.importing.source import ImportedLatency
+from db.records import WorkloadRecord
+from hyctas.architecture import ATTENTIONS, SPACES, ArchitectureDefaults
+from hyctas.architecture_json import decode_architecture
+from hyctas.costs import costs
+from hyctas.errors import GraphError, InvalidArchitecture
+from hyctas.lowering import lower, lower_part
+from hyctas.measurement import Reported
+from hyctas.operators import CELL_OPERATORS
+from hyctas.parts import PART_KINDS, Part
+from hyctas.workload import workload_key
+
+NETWORK: Final = "network"
+OPERATOR_COLUMNS: Final = ("height", "width", "in_channels", "out_channels", "stride", "attention", "batch")
+NETWORK_COLUMNS: Final = ("architecture",)
+COLUMNS: Final = (
+    "kind",
+    *OPERATOR_COLUMNS,
+    "space",
+    *NETWORK_COLUMNS,
+    "latency_ms",
+    "samples_ms",
+    "repeats",
+    "note",
+)
+WITH_ATTENTION: Final = ("sa", "head_attention")
+"""Kinds that exist in several forms of attention."""
+
+
+@dataclass
+class ReadRows:
+    """What came of a table: its latencies, and the lines that were not understood."""
+
+    latencies: list[ImportedLatency] = field(default_factory=list)
+    bad: list[BadLine] = field(default_factory=list)
+
+
+def read_rows(content: bytes, settings: ArchitectureDefaults, *, folder: Path, at: str) -> ReadRows:
+    """Read a whole table.
+
+    Args:
+        content: The file.
+        settings: What architectures in the release format do not carry.
+        folder: Where paths of architectures start.
+        at: How errors name the file.
+
+    Raises:
+        InvalidInput: It is not a table with these columns at all.
+    """
+    found = ReadRows()
+    for line in read_table(content, COLUMNS, at=at):
+        if isinstance(line, BadLine):
+            found.bad.append(line)
+            continue
+        try:
+            found.latencies.append(_latency(Cells(line), settings, folder))
+        except BadCell as error:
+            found.bad.append(error.bad)
+    return found
+
+
+def _latency(cells: Cells, settings: ArchitectureDefaults, folder: Path) -> ImportedLatency:
+    reported = _reported(cells)
+    if cells.text("kind") == NETWORK:
+        return _network(cells, reported, settings, folder)
+    _leave_empty(cells, NETWORK_COLUMNS, "nothing: only rows of kind network have it")
+    return ImportedLatency(_operator(cells), reported)
+
+
+def _reported(cells: Cells) -> Reported:
+    latency_s, samples_s = cells.milliseconds("latency_ms"), cells.all_milliseconds("samples_ms")
+    if latency_s is None and not samples_s:
+        raise cells.refused("latency_ms", "a positive number of milliseconds, or samples_ms in its place")
+    repeats = cells.integer("repeats") if cells.text("repeats") else None
+    return Reported(median(samples_s) if latency_s is None else latency_s, cells.text("note"), samples_s, repeats)
+
+
+def _operator(cells: Cells) -> WorkloadRecord:
+    kind = cells.choice("kind", (*CELL_OPERATORS, *PART_KINDS, NETWORK))
+    cells.choice("space", SPACES, default=SPACES[0])
+    part = Part(
+        kind=kind,
+        height=cells.integer("height"),
+        width=cells.integer("width"),
+        in_channels=cells.integers("in_channels"),
+        out_channels=cells.integer("out_channels"),
+        stride=_stride(cells, kind),
+        batch=cells.integer("batch", default=1),
+        attention=_attention(cells, kind),
+    )
+    try:
+        return _operator_workload(part)
+    except GraphError as error:
+        raise cells.refused("kind", f"an operator that can be built ({error})") from None
+
+
+def _stride(cells: Cells, kind: str) -> int:
+    stride = cells.integer("stride", default=1)
+    if kind in CELL_OPERATORS and stride not in (1, 2):
+        raise cells.refused("stride", "1 or 2")
+    if kind not in CELL_OPERATORS and kind != "upsample" and stride != 1:
+        raise cells.refused("stride", f"1: {kind} has no other")
+    return stride
+
+
+def _attention(cells: Cells, kind: str) -> str:
+    if kind in WITH_ATTENTION:
+        return cells.choice("attention", ATTENTIONS)
+    _leave_empty(cells, ("attention",), f"nothing: {kind} has no attention")
+    return ""
+
+
+def _network(cells: Cells, reported: Reported, settings: ArchitectureDefaults, folder: Path) -> ImportedLatency:
+    _leave_empty(cells, OPERATOR_COLUMNS, "nothing: a network's architecture says it")
+    try:
+        architecture = decode_architecture(_document(cells, folder), settings)
+    except InvalidArchitecture as error:
+        raise cells.refused("architecture", f"an architecture ({error})") from None
+    space = cells.choice("space", SPACES, default=architecture.space)
+    if space != architecture.space:
+        raise cells.refused("space", f"{architecture.space}, like the architecture")
+    graph = lower(architecture)
+    workload = network_record(architecture, workload_key(graph), costs(graph))
+    return ImportedLatency(workload, reported, architecture_record(architecture, workload.key))
+
+
+def _document(cells: Cells, folder: Path) -> bytes | str:
+    text = cells.text("architecture")
+    if text.startswith("{"):
+        return text
+    try:
+        return (folder / text).read_bytes() if text else ""
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise cells.refused("architecture", f"architecture JSON, or the path of a file with it ({reason})") from None
+
+
+def _leave_empty(cells: Cells, columns: tuple[str, ...], allowed: str) -> None:
+    for column in columns:
+        if cells.text(column):
+            raise cells.refused(column, allowed)
+
+
+@lru_cache(maxsize=4096)
+def _operator_workload(part: Part) -> WorkloadRecord:
+    graph = lower_part(part)
+    channels = graph.values[graph.outputs[0]].shape[1] if part.kind != "argmax" else part.out_channels
+    if channels != part.out_channels:
+        raise GraphError(f"{part.label} has {channels} output channels")
+    return operator_record(part, workload_key(graph), costs(graph))
