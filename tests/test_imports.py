@@ -27,6 +27,7 @@ PACKAGES = ("hyctas", "profiler", "db", "predictor", "api", "search")
 NEEDS_HEAVY = {
     "hyctas.torch_form",
     "profiler.runtimes.onnxruntime",
+    "profiler.runtimes.openvino",
     "profiler.runtimes.torch",
     "search.batches",
     "search.cli.session",

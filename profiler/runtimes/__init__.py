@@ -15,7 +15,20 @@ from hyctas.errors import RuntimeUnavailable
 from hyctas.target import Target
 from profiler.runtimes.engine import Engine, Runtime, Unsupported
 
-__all__ = ["CATALOGUE", "RUNTIMES", "Engine", "Runtime", "RuntimeSource", "Unsupported", "open_runtime"]
+__all__ = ["CATALOGUE", "RUNTIMES", "Engine", "Runtime", "RuntimeSource", "Unsupported", "Variant", "open_runtime"]
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """Targets of a runtime that need the same hardware and the same packages.
+
+    Attributes:
+        targets: Local names. On a CPU they have one thread; other thread counts are other targets.
+        install: How to install what they need.
+    """
+
+    targets: tuple[str, ...]
+    install: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,25 +36,42 @@ class RuntimeSource:
     """Where a runtime comes from.
 
     Attributes:
-        location: ``module:class``, the class taking a target.
-        install: How to install its package.
-        local_targets: The targets that it offers on a CPU, on one thread; other thread counts are other targets.
+        location: ``module:name`` of what makes a runtime from a target.
+        variants: What it offers, that on the CPU first.
     """
 
     location: str
-    install: str
-    local_targets: tuple[str, ...]
+    variants: tuple[Variant, ...]
+
+    @property
+    def install(self) -> str:
+        """How to install its package."""
+        return self.variants[0].install
+
+    @property
+    def local_targets(self) -> tuple[str, ...]:
+        """Every target that it offers."""
+        return tuple(name for variant in self.variants for name in variant.targets)
 
 
 CATALOGUE: Final[Mapping[str, RuntimeSource]] = MappingProxyType(
     {
         "onnxruntime": RuntimeSource(
-            "profiler.runtimes.onnxruntime:OnnxRuntime", "pip install onnxruntime", ("onnxruntime-fp32-t1",)
+            "profiler.runtimes.onnxruntime:OnnxRuntime",
+            (Variant(("onnxruntime-fp32-t1",), "pip install onnxruntime"),),
+        ),
+        "openvino": RuntimeSource(
+            "profiler.runtimes.openvino:OpenVinoRuntime",
+            (Variant(("openvino-fp32-t1", "openvino-bf16-t1"), "pip install 'hyctas[openvino]'"),),
         ),
         "torch": RuntimeSource(
             "profiler.runtimes.torch:TorchRuntime",
-            "pip install 'hyctas[torch]'",
-            ("torch-fp32-t1", "torch-fp32-channels-last-t1", "torch-fp32-compiled-t1"),
+            (
+                Variant(
+                    ("torch-fp32-t1", "torch-fp32-channels-last-t1", "torch-fp32-compiled-t1"),
+                    "pip install 'hyctas[torch]'",
+                ),
+            ),
         ),
     }
 )

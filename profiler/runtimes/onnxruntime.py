@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
-import numpy as np
 import onnxruntime as ort
 
 from hyctas.graph import Graph
 from hyctas.onnx_form import to_onnx_bytes
 from hyctas.target import Target
 from hyctas.weights import seeded_inputs, seeded_weights
-from profiler.runtimes.engine import Unsupported
+from profiler.runtimes.options import on_cpu
+from profiler.runtimes.outputs import Output, all_finite
 
-PROVIDER = "CPUExecutionProvider"
+PROVIDER: Final = "CPUExecutionProvider"
+PRECISIONS: Final = ("fp32",)
 
 
 class OnnxRuntime:
@@ -25,10 +27,8 @@ class OnnxRuntime:
     """
 
     def __init__(self, target: Target) -> None:
-        if target.precision != "fp32" or target.options:
-            raise Unsupported(f"{target.local_name}: onnxruntime on the CPU runs fp32 without options only")
+        self._threads = on_cpu(target, {"": PRECISIONS})
         self.metric = target.metric
-        self._threads = target.threads or 1
 
     def prepare(self, graph: Graph, *, seed: int) -> OnnxRuntimeEngine:
         """Write the graph as ONNX and open a session on it."""
@@ -72,7 +72,12 @@ class OnnxRuntimeEngine:
         """Run the session once."""
         self._session.run_with_iobinding(self._binding)
 
+    def outputs(self) -> list[Output]:
+        """Run once, and copy every output."""
+        self.run()
+        outputs: list[Output] = self._binding.copy_outputs_to_cpu()
+        return outputs
+
     def finite(self) -> bool:
         """Run once and check every output."""
-        self.run()
-        return all(bool(np.isfinite(output).all()) for output in self._binding.copy_outputs_to_cpu())
+        return all_finite(self.outputs())

@@ -15,8 +15,10 @@ from hyctas.graph import Graph
 from hyctas.target import Target
 from hyctas.torch_form import GraphModule
 from hyctas.weights import seeded_inputs, seeded_weights
-from profiler.runtimes.engine import Unsupported
+from profiler.runtimes.options import on_cpu
+from profiler.runtimes.outputs import Output, all_finite
 
+PRECISIONS: Final = ("fp32",)
 OPTIONS: Final = ("channels-last", "compiled")
 
 
@@ -28,14 +30,12 @@ class TorchRuntime:
     """
 
     def __init__(self, target: Target) -> None:
-        option = "-".join(target.options)
-        if target.precision != "fp32" or option not in ("", *OPTIONS):
-            raise Unsupported(f"{target.local_name}: torch on the CPU runs fp32, plain or with one of {OPTIONS}")
+        threads = on_cpu(target, dict.fromkeys(("", *OPTIONS), PRECISIONS))
         self.metric = target.metric
-        self._option = option
-        torch.set_num_threads(target.threads or 1)
+        self._option = "-".join(target.options)
+        torch.set_num_threads(threads)
         torch.set_float32_matmul_precision("highest")
-        if option == "compiled":
+        if self._option == "compiled":
             _allow_many_compiled_modules()
 
     def prepare(self, graph: Graph, *, seed: int) -> TorchEngine:
@@ -72,12 +72,16 @@ class TorchEngine:
         with torch.inference_mode():
             self._module(*self._inputs)
 
-    def finite(self) -> bool:
-        """Run once and check every output."""
+    def outputs(self) -> list[Output]:
+        """Run once, and copy every output."""
         with torch.inference_mode():
             outputs = self._module(*self._inputs)
         tensors = outputs if isinstance(outputs, tuple) else (outputs,)
-        return all(bool(torch.isfinite(tensor).all()) for tensor in tensors)
+        return [tensor.contiguous().numpy() for tensor in tensors]
+
+    def finite(self) -> bool:
+        """Run once and check every output."""
+        return all_finite(self.outputs())
 
 
 def _allow_many_compiled_modules() -> None:

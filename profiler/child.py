@@ -1,0 +1,39 @@
+"""Processes that load a runtime: how they are started, and what is known once they have died."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import IO, Final
+
+from profiler.reference import SINGLE_THREAD
+
+_KEPT_CHARACTERS: Final = 500
+
+
+def start_child(module: str, *, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Run ``python -m module PARENT_PID``, with pipes to its stdin and from its stdout.
+
+    The process finds modules where this one does, but not in the current folder unless that is on the path.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", module, str(os.getpid())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        env={**os.environ, **SINGLE_THREAD, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)},
+    )
+
+
+def how_it_ended(status: int) -> str:
+    """The exit status of a process in words."""
+    return f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"
+
+
+def last_words(stderr: IO[bytes]) -> str:
+    """The last line that a process wrote to stderr, which is the message of a Python error."""
+    stderr.seek(0)
+    lines = stderr.read().decode(errors="replace").strip().splitlines()
+    return lines[-1][-_KEPT_CHARACTERS:] if lines else ""

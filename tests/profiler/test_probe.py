@@ -1,0 +1,61 @@
+"""What this machine can measure: every target is accounted for, whatever its runtime does to its process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from profiler.probe import ProbedTarget, missing_by_reason, probe_targets
+from profiler.runtimes import CATALOGUE, RuntimeSource, Variant
+
+
+def by_name(probed: tuple[ProbedTarget, ...]) -> dict[str, ProbedTarget]:
+    return {found.target.local_name: found for found in probed}
+
+
+def staged_source(location: str, *variants: tuple[str, ...]) -> RuntimeSource:
+    return RuntimeSource(f"staged_probes:{location}", tuple(Variant(targets, "nothing") for targets in variants))
+
+
+@pytest.mark.slow
+def test_every_target_of_the_catalogue_is_listed() -> None:
+    probed = by_name(probe_targets("bench"))
+    assert set(probed) == {name for source in CATALOGUE.values() for name in source.local_targets}
+    assert probed["onnxruntime-fp32-t1"].reason is None
+    assert "onnxruntime" in probed["onnxruntime-fp32-t1"].environment
+    assert all((found.reason is None) == bool(found.environment) for found in probed.values())
+
+
+def test_crash_costs_its_variant_only(staged: Mapping[str, str]) -> None:
+    variants = (("torch-fp32-t1", "torch-bf16-t1"), ("torch-fp32-cuda", "torch-fp16-cuda"), ("torch-fp32-compiled-t1",))
+    probed = by_name(probe_targets("bench", {"torch": staged_source("CrashesOnCuda", *variants)}))
+    assert [probed[name].reason for name in ("torch-fp32-t1", "torch-bf16-t1", "torch-fp32-compiled-t1")] == [None] * 3
+    reason = "torch-fp32-cuda ended its process with signal SIGABRT. no driver"
+    assert {probed[name].reason for name in variants[1]} == {reason}
+    assert missing_by_reason(tuple(probed.values())) == {reason: [probed[name].target for name in variants[1]]}
+
+
+def test_hang_is_a_reason(staged: Mapping[str, str]) -> None:
+    source = staged_source("Hangs", ("torch-fp32-t1", "torch-bf16-t1"))
+    probed = probe_targets("bench", {"torch": source}, limit_s=2.0)
+    assert [found.reason for found in probed] == ["torch-fp32-t1 hangs: no answer within 2 s"] * 2
+
+
+def test_refusal_and_surprise_are_reasons_of_their_targets(staged: Mapping[str, str]) -> None:
+    targets = ("torch-fp32-t1", "torch-int8-t1", "torch-bf16-t1")
+    probed = probe_targets("bench", {"torch": staged_source("Particular", targets)})
+    assert [found.reason for found in probed] == [None, "no int8 here", "KeyError: 'bf16'"]
+
+
+def test_first_target_of_a_variant_must_run_a_network(staged: Mapping[str, str]) -> None:
+    probed = probe_targets("bench", {"torch": staged_source("NotFinite", ("torch-fp32-t1", "torch-bf16-t1"))})
+    assert [found.reason for found in probed] == ["a small network gives NaN or infinity", None]
+
+
+def test_missing_package_says_what_to_install() -> None:
+    source = RuntimeSource("no_such_module:Runtime", (Variant(("openvino-fp32-t1",), "nothing"),))
+    (found,) = probe_targets("bench", {"openvino": source})
+    assert found.reason is not None
+    assert "no_such_module" in found.reason
+    assert CATALOGUE["openvino"].install in found.reason

@@ -1,0 +1,164 @@
+"""Contract of every CPU runtime that is installed: what its engines compute, and what they refuse."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from hyctas.architecture import ArchitectureDefaults, Attention
+from hyctas.builder import GraphBuilder
+from hyctas.graph import Graph
+from hyctas.lowering import lower, lower_part
+from hyctas.onnx_form import to_onnx_bytes
+from hyctas.parts import Part
+from hyctas.sampling import sample_structured
+from hyctas.space import SearchSpace
+from hyctas.target import parse_target
+from hyctas.weights import seeded_inputs, seeded_weights
+from profiler.runtimes import CATALOGUE, Runtime, Unsupported, open_runtime
+from profiler.runtimes.engine import Engine
+
+Outputs = list[npt.NDArray[Any]]
+
+TOLERANCES = {"fp32": 1e-3, "bf16": 0.1}
+"""Largest difference, as a share of the largest output; a bfloat16 has 8 bits, and networks are 10 layers deep."""
+TARGETS = [
+    pytest.param(name, marks=[pytest.mark.slow] if "compiled" in name else [])
+    for source in CATALOGUE.values()
+    for name in source.local_targets
+    if name.endswith("-t1")
+]
+
+
+@pytest.fixture(params=TARGETS)
+def opened(request: pytest.FixtureRequest) -> Iterator[tuple[Runtime, str]]:
+    """A runtime in this process, and the precision of its target."""
+    target = parse_target(request.param, device="bench")
+    if importlib.util.find_spec(target.runtime) is None:
+        pytest.skip(f"{target.runtime} is not installed: {CATALOGUE[target.runtime].install}")
+    try:
+        yield open_runtime(target), target.precision
+    except Unsupported as reason:
+        pytest.skip(str(reason))
+
+
+def networks() -> Iterator[Graph]:
+    """Networks of one to three branches, of both forms of attention, in the training form with all its outputs."""
+    forms: tuple[Attention, ...] = ("efficient", "released")
+    for seed, attention in enumerate(forms):
+        settings = ArchitectureDefaults(height=64, width=96, base_channels=4, attention=attention)
+        for network in sample_structured(SearchSpace(depth=7), np.random.default_rng(seed), 3, settings):
+            yield lower(network, training=True)
+
+
+def odd_maps() -> Iterator[Graph]:
+    """Operators on maps of odd size."""
+    for part in (
+        Part("conv_2x", 9, 15, (16,), 24, stride=2),
+        Part("sa", 7, 5, (16,), 16, attention="efficient"),
+        Part("sa", 3, 5, (16,), 16, attention="released"),
+        Part("head_attention", 9, 15, (43,), 43, attention="efficient"),
+        Part("upsample", 3, 5, (19,), 19, stride=8),
+        Part("argmax", 5, 7, (19,), 19),
+    ):
+        yield lower_part(part)
+
+
+@cache
+def expected(graph: Graph) -> Outputs:
+    """What ONNX Runtime computes without any optimisation."""
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    model = to_onnx_bytes(graph, seeded_weights(graph, 3))
+    session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    found: Outputs = session.run(None, seeded_inputs(graph, 3))
+    return found
+
+
+def difference(found: Outputs, graph: Graph) -> float:
+    """Largest difference from what is expected, as a share of the largest output; of classes, the share that differ."""
+    wanted = expected(graph)
+    assert [array.shape for array in found] == [array.shape for array in wanted]
+    if wanted[0].dtype.kind == "i":
+        return max(float((one != other).mean()) for one, other in zip(found, wanted, strict=True))
+    return max(float(np.abs(one - other).max() / np.abs(other).max()) for one, other in zip(found, wanted, strict=True))
+
+
+def outputs(engine: Engine) -> Outputs:
+    """What every engine of ours can tell, though measuring has no need of it."""
+    found: Outputs = engine.outputs()  # type: ignore[attr-defined]
+    return found
+
+
+@pytest.mark.parametrize("graph", [*networks()], ids=lambda graph: graph.name)
+def test_network_gives_the_right_outputs(opened: tuple[Runtime, str], graph: Graph) -> None:
+    runtime, precision = opened
+    engine = runtime.prepare(graph, seed=3)
+    assert engine.finite()
+    assert len(graph.outputs) > 1
+    assert difference(outputs(engine), graph) <= TOLERANCES[precision]
+
+
+@pytest.mark.parametrize("graph", [*odd_maps()], ids=lambda graph: graph.name)
+def test_operator_on_an_odd_map_gives_the_right_output(opened: tuple[Runtime, str], graph: Graph) -> None:
+    runtime, precision = opened
+    assert difference(outputs(runtime.prepare(graph, seed=3)), graph) <= TOLERANCES[precision]
+
+
+def test_run_can_be_repeated_without_a_change(opened: tuple[Runtime, str]) -> None:
+    graph = lower_part(Part("conv", 6, 12, (8,), 8))
+    engine = opened[0].prepare(graph, seed=3)
+    first = outputs(engine)
+    engine.run()
+    assert all(np.array_equal(one, other) for one, other in zip(first, outputs(engine), strict=True))
+
+
+def test_overflow_is_not_finite(opened: tuple[Runtime, str]) -> None:
+    b = GraphBuilder("overflow")
+    value = b.input("x", (1, 4, 4, 4))
+    for _ in range(3):
+        value = b.append("scale", [value], {"factor": 1e30})
+    assert not opened[0].prepare(b.build(value), seed=0).finite()
+
+
+def test_several_engines_live_side_by_side(opened: tuple[Runtime, str]) -> None:
+    runtime, precision = opened
+    graphs = [lower_part(Part("conv", 6, 12, (channels,), channels)) for channels in (4, 6, 8)]
+    engines = [runtime.prepare(graph, seed=3) for graph in graphs]
+    for engine in engines:
+        engine.run()
+    for graph, engine in zip(graphs, engines, strict=True):
+        assert difference(outputs(engine), graph) <= TOLERANCES[precision]
+
+
+def test_environment_is_words_only_and_names_the_threads(opened: tuple[Runtime, str]) -> None:
+    environment = opened[0].environment()
+    assert all(isinstance(name, str) and isinstance(value, str) for name, value in environment.items())
+    assert environment["threads"] == "1"
+    assert opened[0].metric == "host_time"
+
+
+@pytest.mark.parametrize(
+    "name", ["onnxruntime-bf16-t1", "openvino-fp32-fast-t1", "torch-fp32-compiled-channels-last-t1"]
+)
+def test_what_is_not_offered_names_what_is(name: str) -> None:
+    target = parse_target(name, device="bench")
+    pytest.importorskip(target.runtime)
+    with pytest.raises(Unsupported, match=f"{name}: {target.runtime} on the CPU runs fp32.* without options.* only"):
+        open_runtime(target)
+
+
+def test_openvino_refuses_threads_that_it_would_not_take() -> None:
+    pytest.importorskip("openvino")
+    too_many = 4 * (os.cpu_count() or 1)
+    with pytest.raises(Unsupported, match=f"not {too_many}; ask for no more"):
+        open_runtime(parse_target(f"bench/openvino-fp32-t{too_many}"))
