@@ -282,10 +282,13 @@ def relative_half_width(ratios: tuple[float, ...]) -> float:
 
     Normal approximation through the median absolute deviation: 1.96 * 1.2533 * 1.4826 * MAD / sqrt(n);
     1.2533 = sqrt(pi / 2) is the asymptotic standard error of a median over that of a mean, 1.4826 turns
-    a MAD into a standard deviation.
+    a MAD into a standard deviation. Infinite under three ratios, and around a median of zero, which a clock shows that
+    stands still.
     """
     if len(ratios) < MIN_INTERVAL_ROUNDS:
         return math.inf
     centre = median(ratios)
+    if centre <= 0.0:
+        return math.inf
     deviation = median(abs(ratio - centre) for ratio in ratios)
     return 1.96 * 1.2533 * 1.4826 * deviation / math.sqrt(len(ratios)) / centre

@@ -3,10 +3,15 @@
 A block of prepared engines is cycled several times in random order. Both reference workloads are timed between any
 two turns, so that each sample group stands between a reference before it and one after it. A turn throws one run
 away (the switch cooled the caches), then takes its samples. An engine leaves the block when the stopping rule says so.
+
+A GPU idles while the references run on the host, so a turn on one throws away as much as a sample takes. Engines with
+a clock of their own time themselves (:class:`profiler.runtimes.engine.SelfTimed`). Where the state of the device can be
+read, it is read right after every group.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,8 +19,9 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from hyctas.measurement import Round
+from hyctas.measurement import DeviceConditions, Round
 from profiler.clock import Clock, SystemClock
+from profiler.runtimes.engine import SelfTimed
 from profiler.stopping import StoppingRule
 
 WARM_UP_TOLERANCE: Final = 0.05
@@ -23,6 +29,11 @@ WARM_UP_TOLERANCE: Final = 0.05
 MAX_WARM_UP_RUNS: Final = 10
 SHORTEST_SAMPLE_S: Final = 1e-3
 """A sample of a shorter workload is the mean of several runs back to back, so that the clock does not matter."""
+SHORTEST_RUN_S: Final = 1e-7
+"""What a run is taken to last at least, so that a clock that shows none does not ask for endless repeats."""
+DEVICE_WARM_UP_S: Final = 0.3
+"""A GPU works for at least this long before a block: an idle one takes some tenths of a second until it runs at full
+clock, while runs at the low clock agree with one another well."""
 LONGEST_GROUP_S: Final = 2.0
 """A longer workload takes fewer samples a round (at least one), so that rounds stay close to their references."""
 
@@ -83,6 +94,7 @@ class Interleaver:
         references: What is timed beside every sample group.
         rng: Draws the order of each round.
         clock: Where time comes from.
+        conditions: Reads the state of the device; None where there is nothing to read.
         timed_s: Seconds spent in warm-up, thrown-away runs, references and samples so far.
     """
 
@@ -90,6 +102,7 @@ class Interleaver:
     references: References
     rng: np.random.Generator
     clock: Clock = field(default_factory=SystemClock)
+    conditions: Callable[[], DeviceConditions] | None = None
     timed_s: float = 0.0
 
     def measure(self, engines: Sequence[Runnable], *, on_turn: OnTurn, on_finished: OnFinished) -> None:
@@ -103,7 +116,7 @@ class Interleaver:
         entries = [Entry(engine) for engine in engines]
         for position, entry in enumerate(entries):
             on_turn(position)
-            self._warm_up(entry)
+            self._warm_up(entry, least_s=DEVICE_WARM_UP_S if self._on_gpu and position == 0 else 0.0)
         waiting = list(range(len(entries)))
         before = self._reference()
         while waiting:
@@ -116,31 +129,38 @@ class Interleaver:
             waiting = [position for position in waiting if position not in finished]
             before = self._reference() if finished and waiting else before
 
-    def _warm_up(self, entry: Entry) -> None:
+    @property
+    def _on_gpu(self) -> bool:
+        return self.rule.target.on_gpu
+
+    def _warm_up(self, entry: Entry, *, least_s: float) -> None:
         """Run until two runs in a row agree, and choose how many runs a sample and how many samples a round takes."""
-        previous = self._time(entry.engine)
-        for _ in range(MAX_WARM_UP_RUNS):
-            latest = self._time(entry.engine)
-            settled = abs(latest - previous) <= WARM_UP_TOLERANCE * previous
-            previous = latest
-            if settled:
+        begun_ns = self.clock.wall_ns()
+        run_s = self._time(entry.engine)
+        for runs in itertools.count(1):
+            repeats = _repeats(run_s) if self._on_gpu else 1
+            latest_s = self._time(entry.engine, repeats)
+            settled = abs(latest_s - run_s) <= WARM_UP_TOLERANCE * run_s
+            run_s = latest_s
+            if (settled or runs >= MAX_WARM_UP_RUNS) and (self.clock.wall_ns() - begun_ns) * 1e-9 >= least_s:
                 break
-        run_s = max(previous, 1e-9)
-        entry.repeats = max(1, math.ceil(SHORTEST_SAMPLE_S / run_s))
-        most = math.floor(LONGEST_GROUP_S / (run_s * entry.repeats))
+        entry.repeats = _repeats(run_s)
+        most = math.floor(LONGEST_GROUP_S / (max(run_s, SHORTEST_RUN_S) * entry.repeats))
         entry.samples = max(1, min(self.rule.protocol.samples_per_round, most))
 
     def _turn(self, entry: Entry, before: ReferenceTimes) -> ReferenceTimes:
         """One round of one engine; returns the references after it."""
-        thrown_away_s = self._time(entry.engine)
+        thrown_away = entry.repeats if self._on_gpu else 1
+        thrown_away_s = self._time(entry.engine, thrown_away) * thrown_away
         begun = self._now()
         samples = tuple(self._time(entry.engine, entry.repeats) for _ in range(entry.samples))
         cpu_share = self._cpu_share_since(begun)
         frequency_hz = self.clock.frequency_hz()
+        conditions = None if self.conditions is None else self.conditions()
         after = self._reference()
         compute, memory = (before.compute_s, after.compute_s), (before.memory_s, after.memory_s)
         cpu_share = min(cpu_share, before.cpu_share, after.cpu_share)
-        entry.rounds.append(Round(samples, compute, memory, cpu_share, frequency_hz))
+        entry.rounds.append(Round(samples, compute, memory, cpu_share, frequency_hz, conditions))
         entry.spent_s += thrown_away_s + sum(samples) * entry.repeats
         return after
 
@@ -161,10 +181,23 @@ class Interleaver:
         return (cpu_ns - begun[1]) / max(wall_ns - begun[0], 1)
 
     def _time(self, work: Runnable, repeats: int = 1) -> float:
-        """Seconds of one run, as the mean of `repeats`."""
-        start = self.clock.wall_ns()
+        """Seconds of one run, as the mean of `repeats`; by the engine's own clock where it has one."""
+        if isinstance(work, SelfTimed):
+            return self._time_itself(work, repeats)
+        start_ns = self.clock.wall_ns()
         for _ in range(repeats):
             work.run()
-        elapsed_s = (self.clock.wall_ns() - start) * 1e-9
+        elapsed_s = (self.clock.wall_ns() - start_ns) * 1e-9
         self.timed_s += elapsed_s
         return elapsed_s / repeats
+
+    def _time_itself(self, work: SelfTimed, repeats: int) -> float:
+        start_ns = self.clock.wall_ns()
+        own_s = work.time_s(repeats)
+        self.timed_s += (self.clock.wall_ns() - start_ns) * 1e-9
+        return own_s
+
+
+def _repeats(run_s: float) -> int:
+    """Runs that make up a sample of a workload that takes so long."""
+    return max(1, math.ceil(SHORTEST_SAMPLE_S / max(run_s, SHORTEST_RUN_S)))

@@ -156,6 +156,10 @@ def test_half_width_under_three_rounds_is_infinite(count: int) -> None:
     assert relative_half_width((1.0,) * count) == math.inf
 
 
+def test_half_width_around_zero_is_infinite() -> None:
+    assert relative_half_width((0.0,) * 5) == math.inf
+
+
 def test_interval_holds_the_median_of_normal_noise_about_as_often_as_it_says() -> None:
     rng = np.random.default_rng(0)
     trials = rng.normal(1.0, 0.05, size=(2000, 25))

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 
-from hyctas.measurement import Protocol, Round
-from hyctas.target import parse_target
-from profiler.interleave import Interleaver, References
+from hyctas.measurement import DeviceConditions, Protocol, Round
+from hyctas.target import Target, parse_target
+from profiler.interleave import DEVICE_WARM_UP_S, Interleaver, References
 from profiler.stopping import StoppingRule
 
 MS = 1_000_000
 PROTOCOL = Protocol(min_rounds=4, max_rounds=6, samples_per_round=3)
-TARGET = parse_target("bench/onnxruntime-fp32-t1")
+TARGET, GPU = parse_target("bench/onnxruntime-fp32-t1"), parse_target("bench/tensorrt-fp16")
 
 
 @dataclass
@@ -55,6 +55,20 @@ class FakeEngine:
 
 
 @dataclass
+class FakeDevice(FakeEngine):
+    """Times itself by a clock on which runs take `own_s`, while the host waits for their durations."""
+
+    own_s: float = 0.002
+    asked: list[int] = field(default_factory=list)
+
+    def time_s(self, repeats: int) -> float:
+        self.asked.append(repeats)
+        for _ in range(repeats):
+            self.run()
+        return self.own_s
+
+
+@dataclass
 class Bench:
     """An interleaver with a clock, a log of all runs, and what it reported."""
 
@@ -63,6 +77,8 @@ class Bench:
     log: list[str] = field(default_factory=list)
     turns: list[int] = field(default_factory=list)
     rounds: dict[int, tuple[Round, ...]] = field(default_factory=dict)
+    target: Target = TARGET
+    conditions: Callable[[], DeviceConditions] | None = None
 
     def engine(self, name: str, *durations: int, share: float = 1.0) -> FakeEngine:
         return FakeEngine(name, self.clock, self.log, durations, share)
@@ -70,8 +86,8 @@ class Bench:
     def measure(self, *engines: FakeEngine, seed: int = 0, reference_share: float = 1.0) -> Interleaver:
         compute, memory = self.engine("compute", 2 * MS), self.engine("memory", 4 * MS, share=reference_share)
         references = References(compute, memory)
-        rule = StoppingRule(self.protocol, "compute", TARGET)
-        interleaver = Interleaver(rule, references, np.random.default_rng(seed), self.clock)
+        rule = StoppingRule(self.protocol, "compute", self.target)
+        interleaver = Interleaver(rule, references, np.random.default_rng(seed), self.clock, self.conditions)
         interleaver.measure(engines, on_turn=self.turns.append, on_finished=self._finish)
         return interleaver
 
@@ -181,3 +197,71 @@ def test_timed_seconds_are_those_of_all_runs(bench: Bench) -> None:
 def test_empty_block_times_nothing_of_note(bench: Bench) -> None:
     bench.measure()
     assert bench.rounds == {}
+
+
+@pytest.fixture
+def gpu() -> Bench:
+    return Bench(target=GPU)
+
+
+def test_engine_with_a_clock_of_its_own_is_timed_by_it(gpu: Bench) -> None:
+    gpu.measure(FakeDevice("a", gpu.clock, gpu.log, [5 * MS], share=0.1, own_s=0.0002))
+    assert {round_.samples_s for round_ in gpu.rounds[0]} == {(0.0002,) * 3}
+    assert len(gpu.rounds[0]) == PROTOCOL.min_rounds
+    assert {round_.cpu_share for round_ in gpu.rounds[0]} == {0.1}
+
+
+def test_sample_of_a_device_lasts_a_millisecond_of_its_own_clock(gpu: Bench) -> None:
+    engine = FakeDevice("a", gpu.clock, gpu.log, [MS], own_s=0.00004)
+    gpu.measure(engine)
+    assert engine.asked[0] == 1
+    assert set(engine.asked[1:]) == {25}
+
+
+def test_turn_on_a_device_throws_a_whole_sample_away(gpu: Bench) -> None:
+    gpu.measure(FakeDevice("a", gpu.clock, gpu.log, [400 * MS], own_s=0.0005))
+    measured = gpu.log[gpu.log.index("compute") + 1 :]
+    assert measured[: measured.index("memory")] == ["a"] * 2 * (1 + PROTOCOL.samples_per_round)
+
+
+def test_device_works_until_its_clock_is_up_once_a_block(gpu: Bench) -> None:
+    first, second = (FakeDevice(name, gpu.clock, gpu.log, [5 * MS], own_s=0.005) for name in "ab")
+    gpu.measure(first, second)
+    before = gpu.log[: gpu.log.index("memory")]
+    assert before.count("a") == DEVICE_WARM_UP_S / 0.005
+    assert before.count("b") == 2
+
+
+def test_device_timed_by_the_host_warms_up_alike(gpu: Bench) -> None:
+    gpu.measure(gpu.engine("a", 5 * MS))
+    assert gpu.log.index("memory") == DEVICE_WARM_UP_S / 0.005
+    assert {round_.samples_s for round_ in gpu.rounds[0]} == {(0.005,) * 3}
+
+
+def test_clock_that_shows_nothing_does_not_ask_for_endless_repeats(gpu: Bench) -> None:
+    engine = FakeDevice("a", gpu.clock, gpu.log, [MS], own_s=0.0)
+    gpu.measure(engine)
+    assert max(engine.asked) == 10_000
+    assert len(gpu.rounds[0]) == PROTOCOL.max_rounds
+
+
+def test_conditions_are_read_beside_every_group(gpu: Bench) -> None:
+    temperatures = iter(range(40, 100))
+    gpu.conditions = lambda: DeviceConditions(temperature_c=next(temperatures))
+    gpu.measure(FakeDevice("a", gpu.clock, gpu.log, [5 * MS]))
+    read = [round_.conditions and round_.conditions.temperature_c for round_ in gpu.rounds[0]]
+    assert read == [40, 41, 42, 43]
+
+
+def test_throttled_rounds_are_measured_again_and_kept(gpu: Bench) -> None:
+    hot = DeviceConditions(throttle_reasons=("sw_thermal_slowdown",))
+    states = iter([hot, hot, *[DeviceConditions()] * 9])
+    gpu.conditions = lambda: next(states)
+    gpu.measure(FakeDevice("a", gpu.clock, gpu.log, [5 * MS]))
+    assert [round_.conditions == hot for round_ in gpu.rounds[0]] == [True, True, False, False, False, False]
+
+
+def test_device_that_is_always_throttled_ends_after_the_last_round(gpu: Bench) -> None:
+    gpu.conditions = lambda: DeviceConditions(throttle_reasons=("hw_power_brake",))
+    gpu.measure(FakeDevice("a", gpu.clock, gpu.log, [5 * MS]))
+    assert len(gpu.rounds[0]) == PROTOCOL.max_rounds
