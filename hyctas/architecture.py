@@ -9,6 +9,7 @@ from typing import Final, Literal, get_args
 
 from hyctas.cell import CELL_OF_CODE, MAX_CELLS, OPERATORS, SCALES, WIDTHS, Branch, Cell, Operator, Width
 from hyctas.errors import InvalidArchitecture
+from hyctas.space_rules import SPACE_RULES, Attention, Head, SpaceRules, rules_of
 
 __all__ = [
     "CELL_OF_CODE",
@@ -18,20 +19,18 @@ __all__ = [
     "WIDTHS",
     "Architecture",
     "ArchitectureDefaults",
+    "Attention",
     "Branch",
     "Cell",
+    "Head",
     "InputSize",
     "Operator",
     "Width",
 ]
 
-Head = Literal["light", "s4"]
-Attention = Literal["efficient", "released"]
 Output = Literal["logits", "upsampled", "argmax"]
 
-SPACES: Final = ("hyctas",)
-HEADS: Final[tuple[Head, ...]] = get_args(Head)
-ATTENTIONS: Final[tuple[Attention, ...]] = get_args(Attention)
+SPACES: Final = tuple(SPACE_RULES)
 OUTPUTS: Final[tuple[Output, ...]] = get_args(Output)
 MAX_SIDE: Final = 16384
 MAX_BATCH: Final = 1024
@@ -42,6 +41,11 @@ SIDE_MULTIPLE: Final = 32
 """At other sides the stride-2 forms of the operators disagree by a pixel and concatenation fails."""
 
 _KEY_VERSION: Final = 1
+_OWN_CODES: Final = {
+    name: bytes(code for code, cell in CELL_OF_CODE.items() if cell.op in rules.operators)
+    for name, rules in SPACE_RULES.items()
+}
+"""Of each space, the codes of the cells that may occur in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,10 @@ class InputSize:
 
 @dataclass(frozen=True, slots=True)
 class ArchitectureDefaults:
-    """What a file of the release format does not carry; field by field as in :class:`Architecture`."""
+    """What a file of the release format does not carry; field by field as in :class:`Architecture`.
+
+    The defaults are those of the space ``hyctas``; :func:`default_settings` has those of any.
+    """
 
     space: str = "hyctas"
     batch: int = 1
@@ -104,6 +111,16 @@ class ArchitectureDefaults:
             output=self.output,
             branches=branches,
         )
+
+
+def default_settings(space: str) -> ArchitectureDefaults:
+    """The settings of a space where nothing else is said.
+
+    Raises:
+        InvalidArchitecture: There is no such space.
+    """
+    rules = rules_of(space)
+    return ArchitectureDefaults(space=space, head=rules.default_head, attention=rules.default_attention)
 
 
 @dataclass(frozen=True)
@@ -141,7 +158,9 @@ class Architecture:
 
     def __post_init__(self) -> None:
         """Check the settings and bring the branches into canonical order."""
-        _check_settings(self)
+        rules = rules_of(self.space)
+        _check_settings(self, rules)
+        _check_operators(self.branches, rules)
         scales = [branch.last_scale for branch in self.branches]
         _check_last_scales(scales)
         if scales != sorted(scales):
@@ -186,24 +205,35 @@ class Architecture:
         return sha256(self.canonical_bytes).hexdigest()
 
 
-def _check_settings(a: Architecture) -> None:
+def _check_settings(a: Architecture, rules: SpaceRules) -> None:
     """Raise for the first setting outside its choices."""
-    if a.space not in SPACES:
-        raise InvalidArchitecture("$.space", a.space, f"one of {', '.join(SPACES)}")
     if not 1 <= a.base_channels <= MAX_BASE_CHANNELS:
         raise InvalidArchitecture("$.base_channels", a.base_channels, f"1 to {MAX_BASE_CHANNELS}")
     if a.stem_width not in WIDTHS:
         raise InvalidArchitecture("$.stem_width", a.stem_width, f"one of {', '.join(map(str, WIDTHS))} (twelfths)")
     if a.head_width not in WIDTHS:
         raise InvalidArchitecture("$.head_width", a.head_width, f"one of {', '.join(map(str, WIDTHS))} (twelfths)")
-    if a.head not in HEADS:
-        raise InvalidArchitecture("$.head", a.head, f"one of {', '.join(HEADS)}")
-    if a.attention not in ATTENTIONS:
-        raise InvalidArchitecture("$.attention", a.attention, f"one of {', '.join(ATTENTIONS)}")
+    if a.head not in rules.heads:
+        raise InvalidArchitecture("$.head", a.head, f"one of {', '.join(rules.heads)}")
+    if a.attention not in rules.attentions:
+        raise InvalidArchitecture("$.attention", a.attention, f"one of {', '.join(rules.attentions)}")
     if not 1 <= a.classes <= MAX_CLASSES:
         raise InvalidArchitecture("$.classes", a.classes, f"1 to {MAX_CLASSES}")
     if a.output not in OUTPUTS:
         raise InvalidArchitecture("$.output", a.output, f"one of {', '.join(OUTPUTS)}")
+
+
+def _check_operators(branches: tuple[Branch, ...], rules: SpaceRules) -> None:
+    """Raise for the first cell whose operator is none of the space's."""
+    if len(rules.operators) == len(OPERATORS):
+        return
+    for index, branch in enumerate(branches):
+        if not branch.code.translate(None, _OWN_CODES[rules.name]):
+            continue
+        for number, cell in enumerate(branch.cells):
+            if cell.op not in rules.operators:
+                path = f"$.branches[{index}].cells[{number}].op"
+                raise InvalidArchitecture(path, cell.op, f"one of {', '.join(rules.operators)}")
 
 
 def _check_last_scales(scales: list[int]) -> None:

@@ -10,24 +10,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
 
 from hyctas.architecture import (
-    ATTENTIONS,
-    HEADS,
     MAX_BRANCHES,
     OUTPUTS,
     SPACES,
     Architecture,
     ArchitectureDefaults,
     InputSize,
+    default_settings,
 )
-from hyctas.cell import MAX_CELLS, OPERATORS, WIDTHS, Branch, Cell
+from hyctas.cell import MAX_CELLS, WIDTHS, Branch, Cell
 from hyctas.document import Document, relocated, summary
 from hyctas.errors import InvalidArchitecture
 from hyctas.release_format import read_release
+from hyctas.space_rules import SpaceRules, rules_of
 from hyctas.wire import VERSION, WireArchitecture, build, decode_wire
 
 
@@ -103,7 +104,7 @@ def read_architecture(value: object, defaults: ArchitectureDefaults | None = Non
 
 
 def decode_defaults(value: object, *, at: str = "$.defaults") -> ArchitectureDefaults:
-    """Read the ``defaults`` object of a request; every field may be left out.
+    """Read the ``defaults`` object of a request; every field may be left out, and head and attention follow the space.
 
     Raises:
         InvalidArchitecture: A field is unknown, or its value is outside its choices.
@@ -116,7 +117,7 @@ def decode_defaults(value: object, *, at: str = "$.defaults") -> ArchitectureDef
         for name in document.mapping("an object of settings"):
             kind = Document.text if isinstance(known[name].default, str) else Document.integer
             given[name] = kind(document[name])
-        defaults = ArchitectureDefaults(**given)
+        defaults = replace(default_settings(given.get("space", ArchitectureDefaults().space)), **given)
         defaults.architecture((_PROBE,))
     except InvalidArchitecture as error:
         raise relocated(error, at) from error.__cause__
@@ -162,17 +163,18 @@ def _reason(error: ValueError) -> str:
 def _read_version_1(document: Document) -> Architecture:
     document.only(_FIELDS)
     document["version"].choice((VERSION,))
+    rules = rules_of(document["space"].choice(SPACES))
     return Architecture(
-        space=document["space"].choice(SPACES),
+        space=rules.name,
         input=_read_input(document["input"]),
         base_channels=document["base_channels"].integer(),
         stem_width=document["stem_width"].choice(WIDTHS),
         head_width=document["head_width"].choice(WIDTHS),
-        head=document["head"].choice(HEADS),
-        attention=document["attention"].choice(ATTENTIONS),
+        head=document["head"].choice(rules.heads),
+        attention=document["attention"].choice(rules.attentions),
         classes=document["classes"].integer(),
         output=document["output"].choice(OUTPUTS),
-        branches=_read_branches(document["branches"]),
+        branches=_read_branches(document["branches"], rules),
     )
 
 
@@ -185,13 +187,13 @@ def _read_input(document: Document) -> InputSize:
         raise relocated(error, document.path) from None
 
 
-def _read_branches(document: Document) -> tuple[Branch, ...]:
+def _read_branches(document: Document, rules: SpaceRules) -> tuple[Branch, ...]:
     document.count(MAX_BRANCHES, "branches")
     branches = []
     for branch in document:
         branch.only(("cells",))
         branch["cells"].count(MAX_CELLS, "cells")
-        cells = tuple(_read_cell(cell) for cell in branch["cells"])
+        cells = tuple(_read_cell(cell, rules) for cell in branch["cells"])
         try:
             branches.append(Branch(cells))
         except InvalidArchitecture as error:
@@ -199,9 +201,9 @@ def _read_branches(document: Document) -> tuple[Branch, ...]:
     return tuple(branches)
 
 
-def _read_cell(document: Document) -> Cell:
+def _read_cell(document: Document, rules: SpaceRules) -> Cell:
     document.only(("op", "width", "down"))
-    op = document["op"].choice(OPERATORS)
+    op = document["op"].choice(rules.operators)
     fields = document.mapping("a cell")
     width = None if fields.get("width") is None else document["width"].choice(WIDTHS)
     down = document["down"].flag()

@@ -6,13 +6,14 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Final
 
 import typer
 
-from hyctas.architecture import Architecture, ArchitectureDefaults, Attention, Head, Output
+from hyctas.architecture import Architecture, ArchitectureDefaults, Attention, Head, Output, default_settings
 from hyctas.architecture_json import decode_architecture
 
 ArchitectureFile = Annotated[str, typer.Argument(metavar="FILE|-", help="Architecture JSON; - reads stdin.")]
@@ -23,13 +24,16 @@ _OPTIONS: Final[Mapping[str, tuple[Any, str]]] = MappingProxyType(
         "height": (int, "Rows of the input, a multiple of 32."),
         "width": (int, "Columns of the input, a multiple of 32."),
         "base_channels": (int, "Channels at stride 1 and full width."),
-        "head": (Head, "Form of the segmentation head."),
-        "attention": (Attention, "Form of attention, in cells and head."),
+        "head": (Head | None, "Form of the segmentation head; the space's own default unless given."),
+        "attention": (Attention | None, "Form of attention, in cells and head; likewise."),
         "output": (Output, "Where the network ends."),
         "classes": (int, "Classes of the output."),
         "space": (str, "Search space, which says what the operators mean."),
     }
 )
+
+_OF_SPACE: Final = ("head", "attention")
+"""Options whose default follows from the space."""
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -40,8 +44,9 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def with_options(**arguments: Any) -> None:
-        settings = ArchitectureDefaults(**{name: arguments.pop(name) for name in _OPTIONS})
-        command(settings=settings, **arguments)
+        given = {name: arguments.pop(name) for name in _OPTIONS}
+        chosen = {name: value for name, value in given.items() if value is not None}
+        command(settings=replace(default_settings(given["space"]), **chosen), **arguments)
 
     given = inspect.signature(command, eval_str=True).parameters.values()
     kept = [parameter.replace(kind=parameter.KEYWORD_ONLY) for parameter in given if parameter.name != "settings"]
@@ -69,5 +74,5 @@ def read_architecture_file(name: str, settings: ArchitectureDefaults) -> Archite
 def _parameter(name: str) -> inspect.Parameter:
     kind, description = _OPTIONS[name]
     option = typer.Option(f"--{name.replace('_', '-')}", help=description, rich_help_panel=_PANEL)
-    default = getattr(ArchitectureDefaults(), name)
+    default = None if name in _OF_SPACE else getattr(ArchitectureDefaults(), name)
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])

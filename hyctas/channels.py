@@ -8,6 +8,8 @@ from typing import Final
 
 STEM_STRIDE: Final = 8
 """Stride of scale 0; scale s has stride 8 * 2 ** s."""
+WIDE_HEAD: Final = 256
+"""From more channels than these on, a head works on half of them."""
 
 
 @cache
@@ -19,3 +21,8 @@ def num_filters(stride: int, base_channels: int, twelfths: int) -> int:
 def stride_of(scale: int) -> int:
     """Stride of a scale index."""
     return STEM_STRIDE << scale
+
+
+def middle_channels(channels: int) -> int:
+    """Channels that a head on `channels` works on."""
+    return channels if channels <= WIDE_HEAD else channels // 2

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from hyctas.architecture import Architecture
-from hyctas.blueprint import Blueprint
+from hyctas.blueprint import Chain
+from hyctas.blueprints import blueprint_of
 from hyctas.cell import Branch
-from hyctas.parts import Part
+from hyctas.parts import TWO_INPUTS, Part
 from hyctas.sharing import SharedPrefix, built_from
 
 Region = Literal["stem", "cells", "fusion", "head", "auxiliary"]
@@ -61,7 +62,7 @@ class _Assembly:
 
     def __init__(self, architecture: Architecture) -> None:
         self._architecture = architecture
-        self._blueprint = Blueprint(architecture.settings)
+        self._blueprint = blueprint_of(architecture.settings)
         self._parts: list[PlacedPart] = []
         self._cells: list[list[int]] = []
 
@@ -71,7 +72,8 @@ class _Assembly:
         for index, (branch, shared) in enumerate(zip(branches, built_from(self._architecture), strict=True)):
             self._branch(index, branch, shared, stem[-1])
         fused = tuple(self._bring_up(index, branch, stem[-1]) for index, branch in enumerate(branches))
-        features = self._add(self._blueprint.ffm(len(branches)), "fusion.ffm", "fusion", *fused)
+        fusion = self._blueprint.fusion(tuple(map(self._channels, fused)))
+        features = self._chain(fusion, "fusion", "fusion", *fused)
         result = self._head(features, stem[1])
         auxiliary = self._auxiliary(stem[-1]) if training else ()
         return Decomposition(tuple(self._parts), (result, *auxiliary))
@@ -80,12 +82,19 @@ class _Assembly:
         self._parts.append(PlacedPart(part, place, region, inputs))
         return len(self._parts) - 1
 
+    def _chain(self, chain: Chain, place: str, region: Region, *inputs: int, finer: int = IMAGE) -> int:
+        """Add the parts of a chain, see :mod:`hyctas.blueprint`; returns the position of the last."""
+        for name, part in chain:
+            beside = (finer,) if part.kind in TWO_INPUTS else ()
+            inputs = (self._add(part, f"{place}.{name}" if name else place, region, *inputs, *beside),)
+        return inputs[0]
+
     def _channels(self, position: int) -> int:
         return self._parts[position].part.out_channels
 
     def _stem(self) -> tuple[int, ...]:
         positions: list[int] = []
-        for part, name in zip(self._blueprint.stem(), ("conv", "stride4", "stride8"), strict=True):
+        for name, part in self._blueprint.stem():
             positions.append(self._add(part, f"stem.{name}", "stem", positions[-1] if positions else IMAGE))
         return tuple(positions)
 
@@ -107,17 +116,14 @@ class _Assembly:
         position = self._cells[index][-1]
         for scale in range(branch.last_scale, 0, -1):
             high = self._last_map(index, scale - 1, stem)
-            part = self._blueprint.fuse(scale, self._channels(high))
+            chain = self._blueprint.bring_up(scale, self._channels(position), self._channels(high))
             place = f"fusion.branches[{index}].from_scale{scale}"
-            position = self._add(part, place, "fusion", position, high)
+            position = self._chain(chain, place, "fusion", position, finer=high)
         return position
 
     def _head(self, features: int, quarter: int) -> int:
-        position = features
-        for part in (*self._blueprint.head(self._channels(features)), *self._blueprint.output()):
-            sources = (position, quarter) if part.kind == "lateral" else (position,)
-            position = self._add(part, f"head.{part.kind}", "head", *sources)
-        return position
+        chain = (*self._blueprint.head(self._channels(features)), *self._blueprint.output())
+        return self._chain(chain, "head", "head", features, finer=quarter)
 
     def _auxiliary(self, stem: int) -> tuple[int, ...]:
         """Auxiliary logits: on the 1/32 outputs, and on the last 1/16 maps."""
@@ -131,9 +137,5 @@ class _Assembly:
         return tuple(self._auxiliary_head(scale, maps) for scale, maps in sources.items() if maps)
 
     def _auxiliary_head(self, scale: int, maps: list[int]) -> int:
-        name = f"auxiliary{8 << scale}"
-        fusion = self._blueprint.auxiliary_ffm(scale, tuple(map(self._channels, maps)))
-        position = self._add(fusion, f"{name}.ffm", "auxiliary", *maps)
-        for part in self._blueprint.light_head(scale, fusion.out_channels):
-            position = self._add(part, f"{name}.{part.kind}", "auxiliary", position)
-        return position
+        chain = self._blueprint.auxiliary(scale, tuple(map(self._channels, maps)))
+        return self._chain(chain, f"auxiliary{8 << scale}", "auxiliary", *maps)

@@ -6,12 +6,15 @@ and from the functions below. Source: the public release of HyCTAS (arXiv 2403.1
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
 from hyctas.attention import attend
 from hyctas.builder import GraphBuilder
+from hyctas.cell import Operator
+from hyctas.fasterseg_operators import FASTERSEG_SUMMARIES
 from hyctas.graph import Value
 from hyctas.layers import (
     add,
@@ -25,6 +28,7 @@ from hyctas.layers import (
     relu,
     resize,
 )
+from hyctas.space_rules import rules_of
 
 CellOperator = Callable[[GraphBuilder, Value, int, int, str], Value]
 """Builder, input, output channels, stride (1 or 2), attention form."""
@@ -89,6 +93,23 @@ CELL_OPERATORS: Final[Mapping[str, CellOperator]] = MappingProxyType(
         "sa": self_attention,
     }
 )
+
+
+def summaries(space: str) -> Mapping[Operator, str]:
+    """What each candidate operator of a space is, in a line.
+
+    Raises:
+        InvalidArchitecture: There is no such space.
+    """
+    rules = rules_of(space)
+    if rules.name == "fasterseg":
+        return FASTERSEG_SUMMARIES
+    return {operator: _summary(CELL_OPERATORS[operator]) for operator in rules.operators}
+
+
+def _summary(operator: CellOperator) -> str:
+    """The first line of an operator's docstring."""
+    return (inspect.getdoc(operator) or "").partition("\n")[0]
 
 
 def stem_conv(b: GraphBuilder, image: Value, channels: int) -> Value:

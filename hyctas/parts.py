@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
 from hyctas.builder import GraphBuilder
 from hyctas.errors import GraphError
+from hyctas.fasterseg_operators import conv_norm, downup, downup_2x, identity, join, plain_head, reduce
+from hyctas.fasterseg_operators import feature_fusion as fasterseg_fusion
 from hyctas.graph import Value
-from hyctas.layers import resize
+from hyctas.layers import concat, resize
 from hyctas.operators import (
     CELL_OPERATORS,
     classifier,
@@ -27,7 +30,7 @@ from hyctas.operators import (
 )
 
 IMAGE_CHANNELS: Final = 3
-TWO_INPUTS: Final = ("fuse", "lateral")
+TWO_INPUTS: Final = ("fuse", "lateral", "join")
 """Kinds whose second input is a map of twice the size of the first."""
 
 
@@ -36,12 +39,12 @@ class Part:
     """One operator at one size: the unit that is measured alone.
 
     Attributes:
-        kind: A candidate operator of a cell, or one of :data:`PART_KINDS`.
+        kind: A candidate operator of a cell of ``hyctas``, or one of :data:`PART_KINDS`.
         height: Rows of the first input's map.
         width: Columns of the first input's map.
         in_channels: Channels of each input.
         out_channels: Channels of the output (classes of ``argmax``).
-        stride: 1 or 2; for ``upsample`` the factor.
+        stride: 1 or 2; for an upsampling the factor.
         batch: Images in a batch.
         attention: Form of attention where the operator has any, else empty.
     """
@@ -57,7 +60,7 @@ class Part:
 
     @property
     def input_shapes(self) -> tuple[tuple[int, int, int, int], ...]:
-        """Shape of each input; the second input of ``fuse`` and ``lateral`` is a map of twice the size."""
+        """Shape of each input; the second input of one of :data:`TWO_INPUTS` is a map of twice the size."""
         finer = 2 if self.kind in TWO_INPUTS else 1
         factors = (1 if position == 0 else finer for position in range(len(self.in_channels)))
         return tuple(
@@ -68,7 +71,7 @@ class Part:
     @property
     def can_chain(self) -> bool:
         """Whether the output can feed the same operator again."""
-        return self.stride == 1 and self.in_channels == (self.out_channels,) and self.kind != "upsample"
+        return self.stride == 1 and self.in_channels == (self.out_channels,)
 
     @property
     def label(self) -> str:
@@ -103,8 +106,13 @@ def build_part(b: GraphBuilder, inputs: tuple[Value, ...], part: Part) -> Value:
     return builder(b, inputs, part)
 
 
-def _upsample(b: GraphBuilder, inputs: tuple[Value, ...], part: Part) -> Value:
-    return resize(b, inputs[0], (part.height * part.stride, part.width * part.stride))
+def _upsample(b: GraphBuilder, inputs: tuple[Value, ...], part: Part, *, align_corners: bool = False) -> Value:
+    size = (part.height * part.stride, part.width * part.stride)
+    return resize(b, inputs[0], size, align_corners=align_corners)
+
+
+def _conv_norm(b: GraphBuilder, inputs: tuple[Value, ...], part: Part, *, kernel: int) -> Value:
+    return conv_norm(b, inputs[0], part.out_channels, kernel=kernel, stride=part.stride)
 
 
 PART_KINDS: Final[Mapping[str, PartBuilder]] = MappingProxyType(
@@ -117,6 +125,17 @@ PART_KINDS: Final[Mapping[str, PartBuilder]] = MappingProxyType(
         "classifier": lambda b, inputs, part: classifier(b, inputs[0], part.out_channels),
         "upsample": _upsample,
         "argmax": lambda b, inputs, part: b.append("argmax", [inputs[0]]),
+        "identity": lambda b, inputs, part: identity(b, inputs[0]),
+        "reduce": lambda b, inputs, part: reduce(b, inputs[0], part.out_channels),
+        "downup": lambda b, inputs, part: downup(b, inputs[0], part.out_channels, part.stride),
+        "downup_2x": lambda b, inputs, part: downup_2x(b, inputs[0], part.out_channels, part.stride),
+        "conv_norm_1x1": partial(_conv_norm, kernel=1),
+        "conv_norm_3x3": partial(_conv_norm, kernel=3),
+        "join": lambda b, inputs, part: join(b, inputs[0], inputs[1]),
+        "concat": lambda b, inputs, part: concat(b, *inputs),
+        "ff": lambda b, inputs, part: fasterseg_fusion(b, inputs[0], part.out_channels),
+        "plain_head": lambda b, inputs, part: plain_head(b, inputs[0], part.out_channels),
+        "upsample_aligned": partial(_upsample, align_corners=True),
     }
 )
-"""Builders of the parts that are no candidate operator of a cell."""
+"""Builders of all other parts: stem, fusion and heads, and everything that the space ``fasterseg`` alone has."""

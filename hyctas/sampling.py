@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from hyctas.architecture import Architecture, ArchitectureDefaults
+from hyctas.architecture import Architecture, ArchitectureDefaults, default_settings
 from hyctas.cardinality import branches_at, cardinality
 from hyctas.errors import InvalidInput
 from hyctas.network_macs import network_macs
@@ -48,7 +48,7 @@ def sample_uniform(
     numbers: dict[int, None] = {}
     while len(numbers) < count:
         numbers[_below(rng, total)] = None
-    settings = settings or ArchitectureDefaults()
+    settings = settings or default_settings(space.name)
     return tuple(settings.architecture(branches_at(space, number)) for number in numbers)
 
 
@@ -76,7 +76,7 @@ def sample_structured(
         InvalidInput: The space holds fewer than `count`, or too few prefix trees to find `count` different ones.
     """
     _check_count(space, count)
-    settings = settings or ArchitectureDefaults()
+    settings = settings or default_settings(space.name)
     branch_counts = min(space.max_branches, len(space.scales))
     turns = np.resize(rng.permutation(branch_counts) + 1, count)
     chosen: list[Architecture] = []

@@ -9,6 +9,7 @@ from hyctas.architecture import MAX_BRANCHES, Architecture
 from hyctas.cardinality import cardinality
 from hyctas.cell import MAX_CELLS, OPERATORS, SCALES, WIDTHS, Branch, Operator, Width
 from hyctas.errors import InvalidArchitecture, InvalidInput
+from hyctas.space_rules import SPACE_RULES
 
 Choice = TypeVar("Choice", Operator, Width)
 
@@ -25,7 +26,7 @@ class SearchSpace:
         depth: Most cells of a branch.
         min_cells: Fewest cells of a branch.
         max_branches: Most branches.
-        operators: Candidate operators, in canonical order.
+        operators: Candidate operators, in canonical order; every one that the space has unless given.
         widths: Width ratios in twelfths, ascending.
 
     Raises:
@@ -41,10 +42,15 @@ class SearchSpace:
 
     def __post_init__(self) -> None:
         """Refuse a space outside the format, and bring its choices into canonical order."""
+        if self.name not in SPACE_RULES:
+            raise InvalidInput("space", self.name, f"one of {', '.join(SPACE_RULES)}")
+        known = SPACE_RULES[self.name].operators
+        if self.operators == OPERATORS:
+            object.__setattr__(self, "operators", known)
         _within("depth", self.depth, MAX_CELLS)
         _within("min_cells", self.min_cells, self.depth)
         _within("max_branches", self.max_branches, MAX_BRANCHES)
-        object.__setattr__(self, "operators", _ordered("operators", self.operators, OPERATORS))
+        object.__setattr__(self, "operators", _ordered("operators", self.operators, known))
         object.__setattr__(self, "widths", _ordered("widths", self.widths, WIDTHS))
 
     def fewest_cells(self, scale: int) -> int:
@@ -112,3 +118,5 @@ def _ordered(name: str, given: tuple[Choice, ...], known: tuple[Choice, ...]) ->
 
 HYCTAS: Final = SearchSpace()
 """The space of HyCTAS at the depth of its predecessor's search, with every candidate operator."""
+FASTERSEG: Final = SearchSpace(name="fasterseg")
+"""The space of FasterSeg at the depth of its search; see :mod:`hyctas.fasterseg_operators`."""

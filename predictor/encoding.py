@@ -8,13 +8,14 @@ state maps a code to the row of the part and the next state, and works an entry 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hyctas.architecture import Architecture, ArchitectureDefaults
-from hyctas.blueprint import Blueprint
+from hyctas.blueprints import blueprint_of
 from hyctas.cell import CELL_OF_CODE
 from hyctas.parts import Part
 from hyctas.sharing import shared_prefix
@@ -102,16 +103,17 @@ class SettingsContext:
     def __init__(self, settings: ArchitectureDefaults, row_of: RowOf) -> None:
         self.settings = settings
         self._row_of = row_of
-        self._blueprint = Blueprint(settings)
-        self._stem = [row_of(part) for part in self._blueprint.stem()]
-        self._tails: dict[int, list[int]] = {}
+        self._blueprint = blueprint_of(settings)
+        self._stem = [row_of(step.part) for step in self._blueprint.stem()]
+        self._tails: dict[tuple[int, ...], list[int]] = {}
         self._states: dict[tuple[int, int, tuple[int, ...]], _State] = {}
         self._first = self._state(0, self._blueprint.stem_out, ())
 
     def rows(self, architecture: Architecture) -> list[int]:
         """Rows of the parts of `architecture`, which must have these settings."""
         branches = architecture.branches
-        rows = self._stem + self._tail(len(branches))
+        rows = self._stem.copy()
+        ends = []
         for index, branch in enumerate(branches):
             shared = max([shared_prefix(earlier, branch) for earlier in branches[:index]], default=0)
             code, state = branch.code, self._first
@@ -120,21 +122,23 @@ class SettingsContext:
             for cell in code[shared:]:
                 row, state = state[cell]
                 rows.append(row)
-            rows += state.fuse_rows
-        return rows
+            rows += state.brought_up.rows
+            ends.append(state.brought_up.channels)
+        return rows + self._tail(tuple(ends))
 
-    def _tail(self, branches: int) -> list[int]:
-        """Rows of what follows the branches: their fusion, the head, the output."""
-        if branches not in self._tails:
-            ffm = self._blueprint.ffm(branches)
-            parts = (ffm, *self._blueprint.head(ffm.out_channels), *self._blueprint.output())
-            self._tails[branches] = [self._row_of(part) for part in parts]
-        return self._tails[branches]
+    def _tail(self, channels: tuple[int, ...]) -> list[int]:
+        """Rows of what follows branches with so many channels each: their fusion, the head, the output."""
+        if channels not in self._tails:
+            fusion = self._blueprint.fusion(channels)
+            head = self._blueprint.head(fusion[-1].part.out_channels)
+            chain = (*fusion, *head, *self._blueprint.output())
+            self._tails[channels] = [self._row_of(step.part) for step in chain]
+        return self._tails[channels]
 
-    def _state(self, scale: int, channels: int, fuse_rows: tuple[int, ...]) -> _State:
-        key = scale, channels, fuse_rows
+    def _state(self, scale: int, channels: int, high: tuple[int, ...]) -> _State:
+        key = scale, channels, high
         if key not in self._states:
-            self._states[key] = _State(self._step, *key)
+            self._states[key] = _State(self._step, self._bring_up, *key)
         return self._states[key]
 
     def _step(self, state: _State, code: int) -> tuple[int, _State]:
@@ -142,9 +146,23 @@ class SettingsContext:
         part = self._blueprint.cell(state.scale, state.channels, cell)
         row = self._row_of(part)
         if not cell.down:
-            return row, self._state(state.scale, part.out_channels, state.fuse_rows)
-        fuse = self._row_of(self._blueprint.fuse(state.scale + 1, state.channels))
-        return row, self._state(state.scale + 1, part.out_channels, (*state.fuse_rows, fuse))
+            return row, self._state(state.scale, part.out_channels, state.high)
+        return row, self._state(state.scale + 1, part.out_channels, (*state.high, state.channels))
+
+    def _bring_up(self, state: _State) -> _BroughtUp:
+        rows, channels = [], state.channels
+        for scale in range(state.scale, 0, -1):
+            chain = self._blueprint.bring_up(scale, channels, state.high[scale - 1])
+            rows += [self._row_of(step.part) for step in chain]
+            channels = chain[-1].part.out_channels
+        return _BroughtUp(rows, channels)
+
+
+class _BroughtUp(NamedTuple):
+    """What brings a branch that ends here back up to 1/8: rows of parts, and the channels that come of it."""
+
+    rows: list[int]
+    channels: int
 
 
 class _State(dict[int, "tuple[int, _State]"]):
@@ -152,20 +170,30 @@ class _State(dict[int, "tuple[int, _State]"]):
 
     Args:
         step: Works out a missing entry.
+        bring_up: Works out what follows where a branch ends here.
         scale: Scale of the map at hand.
         channels: Its channels.
-        fuse_rows: Rows of the steps that bring the branch back up, one from every scale that it went down to.
+        high: Channels of the last map at each finer scale.
     """
 
-    __slots__ = ("_step", "channels", "fuse_rows", "scale")
-
     def __init__(
-        self, step: Callable[[_State, int], tuple[int, _State]], scale: int, channels: int, fuse_rows: tuple[int, ...]
+        self,
+        step: Callable[[_State, int], tuple[int, _State]],
+        bring_up: Callable[[_State], _BroughtUp],
+        scale: int,
+        channels: int,
+        high: tuple[int, ...],
     ) -> None:
         self._step = step
+        self._bring_up = bring_up
         self.scale = scale
         self.channels = channels
-        self.fuse_rows = fuse_rows
+        self.high = high
+
+    @cached_property
+    def brought_up(self) -> _BroughtUp:
+        """What follows where a branch ends here."""
+        return self._bring_up(self)
 
     def __missing__(self, code: int) -> tuple[int, _State]:
         entry = self[code] = self._step(self, code)

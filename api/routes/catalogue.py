@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
@@ -12,11 +10,12 @@ from api.model_store import Snapshot
 from api.routes.state import Shared
 from api.schemas import Models, ModelShape, Operators, OperatorShape, Targets, TargetShape
 from db.records import ModelRecord
-from hyctas.architecture import ATTENTIONS, HEADS, MAX_BRANCHES, OUTPUTS, SPACES
-from hyctas.cell import MAX_CELLS, OPERATORS, SCALES, WIDTHS
+from hyctas.architecture import MAX_BRANCHES, OUTPUTS
+from hyctas.cell import MAX_CELLS, SCALES, WIDTHS
 from hyctas.channels import stride_of
 from hyctas.errors import UnknownModel
-from hyctas.operators import CELL_OPERATORS
+from hyctas.operators import summaries
+from hyctas.space_rules import rules_of
 from hyctas.target import Target
 
 router = APIRouter(tags=["catalogue"])
@@ -54,15 +53,18 @@ async def model(model_id: str, shared: Shared) -> ModelShape:
 
 
 @router.get("/operators")
-async def operators() -> Operators:
-    """The candidate operators and settings that architectures are made of."""
+async def operators(
+    space: Annotated[str, Query(max_length=_MAX_NAME, description="Of this search space.")] = "hyctas",
+) -> Operators:
+    """The candidate operators and settings that the architectures of a space are made of."""
+    rules = rules_of(space)
     return Operators(
-        space=SPACES[0],
-        operators=[OperatorShape(name=name, summary=_summary(CELL_OPERATORS[name])) for name in OPERATORS],
+        space=rules.name,
+        operators=[OperatorShape(name=name, summary=summary) for name, summary in summaries(space).items()],
         widths=list(WIDTHS),
         strides=[stride_of(scale) for scale in SCALES],
-        heads=list(HEADS),
-        attentions=list(ATTENTIONS),
+        heads=list(rules.heads),
+        attentions=list(rules.attentions),
         outputs=list(OUTPUTS),
         max_branches=MAX_BRANCHES,
         max_cells=MAX_CELLS,
@@ -94,8 +96,3 @@ def _model(record: ModelRecord, snapshot: Snapshot) -> ModelShape:
         metrics=dict(record.metrics),
         training=dict(record.training),
     )
-
-
-def _summary(operator: Callable[..., object]) -> str:
-    """The first line of an operator's docstring, which is its definition in words."""
-    return (inspect.getdoc(operator) or "").partition("\n")[0]
