@@ -52,6 +52,10 @@ class Graph:
     work: tuple[Work, ...]
     destroyed: bool = False
 
+    def destroy(self) -> None:
+        """Let go of the work, and with it of what it runs."""
+        self.work, self.destroyed = (), True
+
 
 @dataclass(eq=False)
 class GraphExec:
@@ -60,6 +64,10 @@ class GraphExec:
     work: tuple[Work, ...]
     uploaded: bool = False
     destroyed: bool = False
+
+    def destroy(self) -> None:
+        """Let go of the work, and with it of what it runs."""
+        self.work, self.destroyed = (), True
 
 
 @dataclass(eq=False)

@@ -384,14 +384,16 @@ def cudaGraphLaunch(graphExec: Any, stream: Any) -> tuple[cudaError_t]:
 
 @call
 def cudaGraphDestroy(graph: Any) -> tuple[cudaError_t]:
-    gpu().resolve(int(graph), Graph).destroyed = True
+    found = gpu().resolve(int(graph), Graph)
+    assert isinstance(found, Graph)
+    found.destroy()
     return (_OK,)
 
 
 @call
 def cudaGraphExecDestroy(graphExec: Any) -> tuple[cudaError_t]:
     gpu().synchronize()
-    _graph_exec(graphExec).destroyed = True
+    _graph_exec(graphExec).destroy()
     return (_OK,)
 
 
