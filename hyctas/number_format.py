@@ -1,8 +1,8 @@
 """What a precision means in an ONNX model: which numbers are stored, where, and what stays float32.
 
-The border of a model is float32 at every precision (:data:`BORDER_DTYPE`), so that all of them take the same inputs; the
-casts there are part of the model, and of the latency that is measured. TF32 is a matter of a runtime's flags: its
-model is that of fp32.
+The border of a model is float32 at every precision (:data:`BORDER_DTYPE`), so that all of them take the same inputs;
+the casts there are part of the model, and of the latency that is measured. TF32 is a matter of a runtime's flags:
+its model is that of fp32.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The ONNX model of a graph, written directly as protobuf (milliseconds, where a torch export takes seconds).
 
-Opset and IR version are old enough for every runtime in use; all shapes are static, and every node and value keeps the
-name that it has in the graph, so that a runtime's profile can be mapped back. What a precision adds is named
-``<node>.<suffix>`` (the suffix has no dot), after the node that it prepares something for or whose output it converts; at
-the border also ``<input>.<suffix>``.
+Opset and IR version are old enough for every runtime in use; all shapes are static, and every node and value keeps
+the name that it has in the graph, so that a runtime's profile can be mapped back. What a precision adds is named
+``<node>.<suffix>`` (the suffix has no dot), after the node that it prepares something for or whose output it
+converts; where that is an input of the graph, ``<input>.<suffix>``.
 
 All types are written here, as strongly typed TensorRT wants it: a node never reads numbers of two formats.
 """
@@ -48,7 +48,8 @@ def to_onnx(
 
     Raises:
         UnsupportedNode: A primitive has no ONNX form.
-        GraphError: A parameter has no array, one of another shape, or numbers too large for fp16; or a range is missing.
+        GraphError: A parameter has no array, one of another shape, or numbers too large for fp16; or a range is
+            missing.
         InvalidInput: There is no such precision, or it needs batch norms folded.
     """
     check_weights(graph, weights)

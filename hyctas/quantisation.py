@@ -1,9 +1,9 @@
 """Where int8 stands in a network, and at which steps: the one rule that models and their emulation share.
 
-Values that a convolution, a sum or a concatenation reads are quantised per tensor, so after the ReLU where there is one
-and on both sides of a sum; weights of convolutions per output channel. Both are symmetric with zero point 0, as TensorRT
-asks. All that goes into a concatenation has one step, and so has what comes out of it, so that integers can be
-concatenated as they are. Biases, attention and everything else stay in float32.
+Values that a convolution, a sum or a concatenation reads are quantised per tensor, so after the ReLU where there is
+one and on both sides of a sum; weights of convolutions per output channel. Both are symmetric with zero point 0, as
+TensorRT asks. All that goes into a concatenation has one step, and so has what comes out of it, so that integers
+can be concatenated as they are. Biases, attention and everything else stay in float32.
 
 Numbers are rounded half to even and kept within int8, as ONNX ``QuantizeLinear`` does (``x / step``).
 """

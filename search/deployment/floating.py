@@ -20,8 +20,9 @@ class Half:
     """Everything that is stored is fp16 or bf16; too large a number becomes infinite.
 
     A node computes in float32 and rounds what it writes, so softmax and global pooling are in float32 inside, as
-    they are deployed. Run natively, convolutions differ from that in the order of their float32 sums only; on a CPU
-    without fp16 arithmetic they take sixty times as long.
+    they are deployed (:data:`hyctas.number_format.FLOAT32_PRIMITIVES`). A batch norm that is left is a factor and a
+    shift, rounded as :func:`hyctas.folding.without_statistics` writes them. Run natively, convolutions differ from that
+    in the order of their float32 sums only; on a CPU without fp16 arithmetic they take sixty times as long.
 
     Args:
         dtype: ``torch.float16`` or ``torch.bfloat16``.
@@ -32,8 +33,18 @@ class Half:
 
     def run(self, node: Node, inputs: Sequence[Tensor], tensors: Sequence[Tensor]) -> Tensor:
         """See :class:`search.deployment.emulation.Arithmetic`."""
-        output = run_node(node, [self._rounded(x) for x in inputs], [self._rounded(x) for x in tensors])
+        read = [self._rounded(x) for x in inputs]
+        output = self._normalised(node, read[0], tensors) if node.op == "batch_norm" else self._run(node, read, tensors)
         return self._rounded(output) if output.is_floating_point() else output
+
+    def _run(self, node: Node, inputs: Sequence[Tensor], tensors: Sequence[Tensor]) -> Tensor:
+        return run_node(node, inputs, [self._rounded(x) for x in tensors])
+
+    def _normalised(self, node: Node, values: Tensor, tensors: Sequence[Tensor]) -> Tensor:
+        gamma, beta, mean, variance = (x.double() for x in tensors)
+        factor = gamma / (variance + node.number("epsilon")).sqrt()
+        factor, shift = (self._rounded(x.float())[:, None, None] for x in (factor, beta - mean * factor))
+        return values * factor + shift
 
     def _rounded(self, values: Tensor) -> Tensor:
         return values.to(self._dtype).float()

@@ -15,13 +15,14 @@ from hyctas.errors import InvalidInput
 from hyctas.graph import Graph
 from hyctas.layers import add, concat, conv, conv_bn_relu
 from hyctas.lowering import lower
+from hyctas.quantisation import concatenated, reads_int8
 from hyctas.target import PRECISIONS
 from hyctas.torch_form import GraphModule
 from hyctas.weights import seeded_weights
 from search.batches import Batch
 from search.deployment.emulation import FoldedNetwork, Fp32
 from search.deployment.floating import Half, Tf32, to_tf32
-from search.deployment.int8 import Int8, calibrated, concatenated, quantised_weights, reads_int8
+from search.deployment.int8 import Int8, calibrated, quantised_weights
 from search.deployment.precision import ARITHMETICS, precision_quality
 from search.evaluation.quality import module_quality
 from tests.search.deployment.conftest import TrainedNetwork
@@ -120,7 +121,7 @@ def test_tf32_keeps_ten_bits() -> None:
     torch.testing.assert_close(to_tf32(special), special, equal_nan=True)
 
 
-def test_weights_have_a_scale_for_each_channel() -> None:
+def test_weights_have_a_step_for_each_channel() -> None:
     weights = torch.from_numpy(np.random.default_rng(0).standard_normal((4, 3, 3, 3)).astype(np.float32))
     weights *= torch.tensor([1.0, 100.0, 0.01, 0.0])[:, None, None, None]
     found = quantised_weights(weights)
@@ -141,23 +142,23 @@ def two_paths() -> Graph:
     return b.build(conv(b, add(b, other, left), 2, name="last"))
 
 
-def test_what_is_concatenated_shares_a_scale() -> None:
+def test_what_is_concatenated_shares_a_step() -> None:
     network = FoldedNetwork(module_of(two_paths()))
     arithmetic = calibrated(network, [batch(2, 3, 4, 4), batch(2, 3, 4, 4, seed=1)])
     (group,) = concatenated(network.graph)
     assert group == {"relu", "relu_1", "joined", "concat", "concat_1"}
-    assert len({arithmetic.scales[value] for value in group}) == 1
-    assert set(arithmetic.scales) == {"x", "other", "add", *group}
+    assert len({arithmetic.steps[value] for value in group}) == 1
+    assert set(arithmetic.steps) == {"x", "other", "add", *group}
 
 
-def test_scales_cover_all_batches() -> None:
+def test_steps_cover_all_batches() -> None:
     network = FoldedNetwork(module_of(two_paths()))
     small, large = batch(2, 3, 4, 4), batch(2, 3, 4, 4, seed=1)
     large = Batch(large.images * 10, large.labels)
-    scales = calibrated(network, [small, large, small]).scales
-    assert scales["x"] == pytest.approx(float(large.images.abs().max()) / 127)
-    assert scales == calibrated(network, [large]).scales
-    assert all(math.isfinite(scale) and scale > 0 for scale in scales.values())
+    steps = calibrated(network, [small, large, small]).steps
+    assert steps["x"] == pytest.approx(float(large.images.abs().max()) / 127)
+    assert steps == calibrated(network, [large]).steps
+    assert all(math.isfinite(step) and step > 0 for step in steps.values())
 
 
 def test_values_that_are_always_zero_stay_zero() -> None:
@@ -165,7 +166,7 @@ def test_values_that_are_always_zero_stay_zero() -> None:
     zero = Batch(torch.zeros(2, 3, 4, 4), torch.zeros(2, 4, 4, dtype=torch.int64))
     arithmetic = calibrated(network, [zero])
     assert torch.isfinite(network.predict(zero.images, arithmetic)).all()
-    assert arithmetic.scales["x"] > 0
+    assert arithmetic.steps["x"] > 0
 
 
 def test_what_is_read_has_at_most_255_values() -> None:
@@ -176,8 +177,9 @@ def test_what_is_read_has_at_most_255_values() -> None:
     found = network.predict(given.images, calibrated(network, [given]))
     assert 100 < len(found.unique()) <= 255
     assert float((found - given.images).abs().max()) <= float(given.images.abs().max()) / 127 / 2 * 1.001
-    clipped = network.predict(given.images * 3, Int8({"x": float(given.images.abs().max()) / 127}))
-    assert float(clipped.abs().max()) == pytest.approx(float(given.images.abs().max()))
+    step = float(given.images.abs().max()) / 127
+    clipped = network.predict(given.images * 3, Int8({"x": step}))
+    assert (float(clipped.min()), float(clipped.max())) == pytest.approx((-128 * step, 127 * step))
 
 
 def test_attention_stays_in_float(trained: TrainedNetwork) -> None:
