@@ -32,6 +32,8 @@ from hyctas.operators import (
 IMAGE_CHANNELS: Final = 3
 TWO_INPUTS: Final = ("fuse", "lateral", "join")
 """Kinds whose second input is a map of twice the size of the first."""
+STRIDED: Final = (*CELL_OPERATORS, "reduce", "downup", "downup_2x", "conv_norm_3x3")
+"""Kinds that exist with stride 2 too; an upsampling has its factor in the stride's place."""
 
 
 @dataclass(frozen=True, slots=True)

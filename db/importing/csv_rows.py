@@ -13,14 +13,15 @@ from db.importing.csv_cells import BadCell, Cells
 from db.importing.csv_table import BadLine, read_table
 from db.importing.source import ImportedLatency
 from db.records import WorkloadRecord
-from hyctas.architecture import ATTENTIONS, SPACES, ArchitectureDefaults
+from hyctas.architecture import SPACES, ArchitectureDefaults
 from hyctas.architecture_json import decode_architecture
 from hyctas.costs import costs
 from hyctas.errors import GraphError, InvalidArchitecture
 from hyctas.lowering import lower, lower_part
 from hyctas.measurement import Reported
 from hyctas.operators import CELL_OPERATORS
-from hyctas.parts import PART_KINDS, Part
+from hyctas.parts import PART_KINDS, STRIDED, Part
+from hyctas.space_rules import SPACE_RULES
 from hyctas.workload import workload_key
 
 NETWORK: Final = "network"
@@ -109,16 +110,16 @@ def _operator(cells: Cells) -> WorkloadRecord:
 
 def _stride(cells: Cells, kind: str) -> int:
     stride = cells.integer("stride", default=1)
-    if kind in CELL_OPERATORS and stride not in (1, 2):
+    if kind in STRIDED and stride not in (1, 2):
         raise cells.refused("stride", "1 or 2")
-    if kind not in CELL_OPERATORS and kind != "upsample" and stride != 1:
+    if kind not in STRIDED and not kind.startswith("upsample") and stride != 1:
         raise cells.refused("stride", f"1: {kind} has no other")
     return stride
 
 
 def _attention(cells: Cells, kind: str) -> str:
     if kind in WITH_ATTENTION:
-        return cells.choice("attention", ATTENTIONS)
+        return cells.choice("attention", SPACE_RULES[SPACES[0]].attentions)
     _leave_empty(cells, ("attention",), f"nothing: {kind} has no attention")
     return ""
 
