@@ -12,6 +12,8 @@ import pytest
 HEAVY = (
     "torch",
     "tensorrt",
+    "cuda",
+    "pycuda",
     "openvino",
     "xgboost",
     "onnxruntime",
@@ -28,6 +30,8 @@ NEEDS_HEAVY = {
     "hyctas.torch_form",
     "profiler.runtimes.onnxruntime",
     "profiler.runtimes.openvino",
+    "profiler.runtimes.tensorrt.cuda_pycuda",
+    "profiler.runtimes.tensorrt.cuda_python",
     "profiler.runtimes.torch",
     "search.batches",
     "search.cli.session",

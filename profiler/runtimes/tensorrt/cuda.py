@@ -130,6 +130,9 @@ class Cuda(Protocol):
     def end_capture(self, stream: Stream) -> GraphExec:
         """End the capture and make what was captured ready to be launched."""
 
+    def abandon_capture(self, stream: Stream) -> None:
+        """End a capture that went wrong; `stream` can be used again."""
+
     def launch(self, graph: GraphExec, stream: Stream) -> None:
         """Enqueue a captured graph."""
 

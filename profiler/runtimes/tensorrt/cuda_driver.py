@@ -43,6 +43,13 @@ class CudaDriver:
             self._call("cuGraphDestroy", graph)
         return GraphExec(executable.value or 0)
 
+    def abandon_capture(self, stream: Stream) -> None:
+        """End a capture that went wrong; the error that this returns is the one that is known already."""
+        graph = ctypes.c_void_p()
+        self._library.cuStreamEndCapture(ctypes.c_void_p(stream), ctypes.byref(graph))
+        if graph.value:
+            self._call("cuGraphDestroy", graph)
+
     def launch(self, graph: GraphExec, stream: Stream) -> None:
         """Enqueue a captured graph."""
         self._call("cuGraphLaunch", ctypes.c_void_p(graph), ctypes.c_void_p(stream))

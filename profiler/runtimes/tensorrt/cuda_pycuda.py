@@ -173,6 +173,10 @@ class PyCuda:
         """End the capture and make what was captured ready to be launched."""
         return self._driver.end_capture(stream)
 
+    def abandon_capture(self, stream: Stream) -> None:
+        """End a capture that went wrong."""
+        self._driver.abandon_capture(stream)
+
     def launch(self, graph: GraphExec, stream: Stream) -> None:
         """Enqueue a captured graph."""
         self._driver.launch(graph, stream)

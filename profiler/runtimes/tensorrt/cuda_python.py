@@ -79,7 +79,7 @@ class CudaPython:
     def pinned(self, size_bytes: int) -> Pinned:
         """Allocate page-locked host memory."""
         address = int(_call(runtime.cudaHostAlloc, size_bytes, runtime.cudaHostAllocDefault))
-        return np.frombuffer((ctypes.c_uint8 * size_bytes).from_address(address), np.uint8)
+        return np.ctypeslib.as_array((ctypes.c_uint8 * size_bytes).from_address(address))
 
     def free_pinned(self, array: Pinned) -> None:
         """Free page-locked host memory."""
@@ -138,6 +138,12 @@ class CudaPython:
         try:
             return GraphExec(int(_call(runtime.cudaGraphInstantiate, graph, 0)))
         finally:
+            _call(runtime.cudaGraphDestroy, graph)
+
+    def abandon_capture(self, stream: Stream) -> None:
+        """End a capture that went wrong; the error that this returns is the one that is known already."""
+        code, graph = (*runtime.cudaStreamEndCapture(stream), None)[:2]
+        if code == runtime.cudaError_t.cudaSuccess and graph is not None:
             _call(runtime.cudaGraphDestroy, graph)
 
     def launch(self, graph: GraphExec, stream: Stream) -> None:
