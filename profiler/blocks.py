@@ -34,6 +34,7 @@ class BlockSettings:
         resident_bytes: Most memory (roughly) that the engines of a block hold together; one alone may hold more.
         per_process: Blocks after which a new process takes over, so that a run is not one process's luck.
         turn_limit_s: Longest silence before a process counts as hung.
+        build_limit_s: Longest time that the build of one engine may take; None takes that of the target's device.
         runtimes: Where runtimes are defined.
     """
 
@@ -41,6 +42,7 @@ class BlockSettings:
     resident_bytes: int = 2 * 2**30
     per_process: int = 8
     turn_limit_s: float = TURN_LIMIT_S
+    build_limit_s: float | None = None
     runtimes: Mapping[str, str] = field(default_factory=lambda: RUNTIMES)
 
 
@@ -159,6 +161,7 @@ class BlockRunner:
             call_floor_s=session.call_floor_s,
             protocol=self._protocol,
             environment={**session.environment, "reference": session.reference_id},
+            metric=session.metric,
             process_id=session.process_id,
             failure=outcome.failure,
         )
@@ -169,7 +172,13 @@ class BlockRunner:
         if self.session is None:
             s, seed = self._settings, int(self._rng.integers(2**31))
             settings = SessionSettings(
-                self._target, self._protocol, self._normaliser, seed, s.runtimes, turn_limit_s=s.turn_limit_s
+                self._target,
+                self._protocol,
+                self._normaliser,
+                seed,
+                s.runtimes,
+                turn_limit_s=s.turn_limit_s,
+                build_limit_s=s.build_limit_s,
             )
             self.session, self._blocks = Session(settings), 0
         self._blocks += 1

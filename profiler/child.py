@@ -6,24 +6,30 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import IO, Final
 
 from profiler.reference import SINGLE_THREAD
 
+SAME_GPU_NUMBERS: Final[Mapping[str, str]] = MappingProxyType({"CUDA_DEVICE_ORDER": "PCI_BUS_ID"})
+"""See :mod:`profiler.nvml`."""
 _KEPT_CHARACTERS: Final = 500
 
 
 def start_child(module: str, *, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
     """Run ``python -m module PARENT_PID``, with pipes to its stdin and from its stdout.
 
-    The process finds modules where this one does, but not in the current folder unless that is on the path.
+    The process finds modules where this one does, but not in the current folder unless that is on the path. CUDA counts
+    GPUs there in the order of the PCI bus, as NVML does.
     """
+    path = os.pathsep.join(folder or os.getcwd() for folder in sys.path)
     return subprocess.Popen(
         [sys.executable, "-P", "-m", module, str(os.getpid())],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=stderr,
-        env={**os.environ, **SINGLE_THREAD, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)},
+        env={**os.environ, **SINGLE_THREAD, **SAME_GPU_NUMBERS, "PYTHONPATH": path},
     )
 
 

@@ -6,7 +6,8 @@ from typing import Final
 
 import msgspec
 
-from hyctas.measurement import FailureKind, Normaliser, Protocol, Round
+from hyctas.measurement import FailureKind, Metric, Normaliser, Protocol, Round
+from profiler.runtimes.engine import LayerTime
 
 
 class Open(msgspec.Struct, tag="open", frozen=True):
@@ -40,15 +41,23 @@ class Measure(msgspec.Struct, tag="measure", frozen=True):
     items: tuple[Item, ...]
 
 
+class MeasureLayers(msgspec.Struct, tag="measure_layers", frozen=True):
+    """Measure one graph, and then the time of each of its layers."""
+
+    item: Item
+
+
 class Opened(msgspec.Struct, tag="opened", frozen=True):
     """The runtime is ready.
 
     Attributes:
+        metric: What the samples are times of.
         environment: Versions and settings.
         reference_id: Name of the reference code.
         call_floor_s: Seconds of an almost empty call of the runtime.
     """
 
+    metric: Metric
     environment: dict[str, str]
     reference_id: str
     call_floor_s: float
@@ -61,9 +70,15 @@ class Refused(msgspec.Struct, tag="refused", frozen=True):
 
 
 class Turn(msgspec.Struct, tag="turn", frozen=True):
-    """Work on this item begins; if the process dies or hangs now, the item is to blame."""
+    """Work on this item begins; if the process dies or hangs now, the item is to blame.
+
+    Attributes:
+        name: Name of the item.
+        building: Whether its engine is built now, which may take long without a sign of life.
+    """
 
     name: str
+    building: bool = False
 
 
 class Failed(msgspec.Struct, tag="failed", frozen=True):
@@ -81,6 +96,13 @@ class Measured(msgspec.Struct, tag="measured", frozen=True):
     rounds: tuple[Round, ...]
 
 
+class LayersTimed(msgspec.Struct, tag="layers_timed", frozen=True):
+    """The time of each layer of an item, in the order in which they run."""
+
+    name: str
+    layers: tuple[LayerTime, ...]
+
+
 class Done(msgspec.Struct, tag="done", frozen=True):
     """A block is finished; where its time went.
 
@@ -95,8 +117,8 @@ class Done(msgspec.Struct, tag="done", frozen=True):
     prepare_s: float
 
 
-Request = Open | Measure
-Answer = Opened | Refused | Turn | Failed | Measured | Done
+Request = Open | Measure | MeasureLayers
+Answer = Opened | Refused | Turn | Failed | Measured | LayersTimed | Done
 
 ENCODER: Final = msgspec.json.Encoder()
 REQUESTS: Final[msgspec.json.Decoder[Request]] = msgspec.json.Decoder(Request)

@@ -7,7 +7,6 @@ import os
 import selectors
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,7 +20,9 @@ from hyctas.errors import MeasuringError, RuntimeUnavailable
 from hyctas.graph import Graph
 from hyctas.graph_json import encode_graph
 from hyctas.measurement import Failure, FailureKind, Normaliser, Protocol, Round
-from hyctas.target import Target
+from hyctas.target import Metric, Target
+from profiler.child import how_it_ended, last_words, start_child
+from profiler.faults import is_out_of_memory
 from profiler.messages import (
     ANSWERS,
     ENCODER,
@@ -29,21 +30,26 @@ from profiler.messages import (
     Done,
     Failed,
     Item,
+    LayersTimed,
     Measure,
     Measured,
+    MeasureLayers,
     Open,
     Opened,
     Refused,
     Request,
     Turn,
 )
-from profiler.reference import SINGLE_THREAD
 from profiler.runtimes import RUNTIMES
+from profiler.runtimes.engine import LayerTime
 
 OPEN_LIMIT_S: Final = 120.0
 TURN_LIMIT_S: Final = 120.0
-"""Longest silence of a process before it counts as hung; a compiling runtime is silent longest."""
-_KEPT_STDERR_CHARACTERS: Final = 500
+"""Longest silence of a process before it counts as hung."""
+BUILD_LIMIT_S: Final = 120.0
+"""Longest time that the build of one engine may take on a CPU; ``torch.compile`` takes longest, up to 80 s."""
+GPU_BUILD_LIMIT_S: Final = 1200.0
+"""The same on a GPU: TensorRT times thousands of kernels, for many minutes at high optimisation levels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,7 @@ class SessionSettings:
         seed: For the order of rounds, weights and inputs.
         runtimes: Where runtimes are defined.
         turn_limit_s: Longest silence before the process counts as hung.
+        build_limit_s: Longest time that the build of one engine may take; None takes that of the target's device.
     """
 
     target: Target
@@ -65,6 +72,14 @@ class SessionSettings:
     seed: int
     runtimes: Mapping[str, str] = field(default_factory=lambda: RUNTIMES)
     turn_limit_s: float = TURN_LIMIT_S
+    build_limit_s: float | None = None
+
+    @property
+    def longest_build_s(self) -> float:
+        """Seconds after which a build is given up."""
+        if self.build_limit_s is not None:
+            return self.build_limit_s
+        return GPU_BUILD_LIMIT_S if self.target.on_gpu else BUILD_LIMIT_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +97,12 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one item: rounds, or a failure."""
+    """What became of one item: rounds, or a failure; or the time of each of its layers, where they were asked for."""
 
     name: str
     rounds: tuple[Round, ...]
     failure: Failure | None
+    layers: tuple[LayerTime, ...] = ()
 
 
 class ProcessEnded(MeasuringError):
@@ -108,6 +124,7 @@ class Session:
     """One measuring process, used as a context manager.
 
     Attributes:
+        metric: What its samples are times of.
         environment: What the process says about itself and its runtime.
         reference_id: Name of its reference code.
         call_floor_s: Seconds of an almost empty call.
@@ -118,16 +135,10 @@ class Session:
     def __init__(self, settings: SessionSettings) -> None:
         self._settings = settings
         self.timing = Timing()
-        self._culprit: str | None = None
+        self._turn: Turn | None = None
         self._busy = False
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the session)
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "profiler.worker", str(os.getpid())],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._stderr,
-            env={**os.environ, **SINGLE_THREAD, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)},
-        )
+        self._process = start_child("profiler.worker", stderr=self._stderr)
         self._buffer = b""
         try:
             self._open()
@@ -175,29 +186,43 @@ class Session:
         Raises:
             ProcessEnded: The process died or hung; items not yielded have no result.
         """
-        items = tuple(Item(name, msgspec.Raw(encode_graph(graph))) for name, graph in graphs.items())
-        self._send(Measure(items))
+        yield from self._ask(Measure(tuple(_item(name, graph) for name, graph in graphs.items())))
+
+    def measure_layers(self, name: str, graph: Graph) -> Iterator[Outcome]:
+        """Measure one graph alone, then the time of each of its layers: two outcomes, unless one is a failure.
+
+        Raises:
+            ProcessEnded: The process died or hung.
+        """
+        yield from self._ask(MeasureLayers(_item(name, graph)))
+
+    def _ask(self, request: Measure | MeasureLayers) -> Iterator[Outcome]:
+        """Send a request, and yield what becomes of its items until it is done."""
+        self._send(request)
         self._busy = True
-        while not isinstance(answer := self._receive(self._settings.turn_limit_s), Done):
+        while not isinstance(answer := self._receive(), Done):
             if isinstance(answer, Turn):
-                self._culprit = answer.name
+                self._turn = answer
             elif isinstance(answer, Failed):
                 yield Outcome(answer.name, (), Failure(answer.kind, answer.message))
             elif isinstance(answer, Measured):
                 yield Outcome(answer.name, answer.rounds, None)
-        self._culprit, self._busy = None, False
+            elif isinstance(answer, LayersTimed):
+                yield Outcome(answer.name, (), None, answer.layers)
+        self._turn, self._busy = None, False
         self.timing += Timing(answer.wall_s, answer.timed_s, answer.prepare_s)
 
     def _open(self) -> None:
         s = self._settings
         try:
             self._send(Open(s.target.name, s.protocol, s.normaliser, s.seed, dict(s.runtimes)))
-            answer = self._receive(OPEN_LIMIT_S)
+            answer = self._receive(opening=True)
         except ProcessEnded as ended:
             raise RuntimeUnavailable(f"{s.target}: the runtime does not open here: {ended}") from ended
         if isinstance(answer, Refused):
             raise RuntimeUnavailable(answer.reason)
         assert isinstance(answer, Opened)
+        self.metric: Metric = answer.metric
         self.environment: Mapping[str, str] = answer.environment
         self.reference_id = answer.reference_id
         self.call_floor_s = answer.call_floor_s
@@ -211,15 +236,16 @@ class Session:
         except BrokenPipeError:
             raise self._ended() from None
 
-    def _receive(self, limit_s: float) -> Answer:
-        """The next answer; the limit holds for the silence before it."""
+    def _receive(self, *, opening: bool = False) -> Answer:
+        """The next answer; what the process works on limits the silence before it."""
+        limit_s = self._limit_s(opening=opening)
         assert self._process.stdout is not None
         with selectors.DefaultSelector() as selector:
             selector.register(self._process.stdout, selectors.EVENT_READ)
             while b"\n" not in self._buffer:
                 if not selector.select(limit_s):
                     self.kill()
-                    raise ProcessEnded("timeout", self._culprit, f"no sign of life for {limit_s:g} s")
+                    raise ProcessEnded("timeout", self._culprit, self._silence(limit_s))
                 chunk = os.read(self._process.stdout.fileno(), 1 << 20)
                 if not chunk:
                     raise self._ended()
@@ -227,16 +253,33 @@ class Session:
         line, _, self._buffer = self._buffer.partition(b"\n")
         return ANSWERS.decode(line)
 
+    @property
+    def _culprit(self) -> str | None:
+        """The item that the process works on."""
+        return None if self._turn is None else self._turn.name
+
+    @property
+    def _building(self) -> bool:
+        return self._turn is not None and self._turn.building
+
+    def _limit_s(self, *, opening: bool) -> float:
+        if opening:
+            return OPEN_LIMIT_S
+        return self._settings.longest_build_s if self._building else self._settings.turn_limit_s
+
+    def _silence(self, limit_s: float) -> str:
+        if self._building:
+            return f"the build took longer than {limit_s:g} s; --build-limit allows more"
+        return f"no sign of life for {limit_s:g} s"
+
     def _ended(self) -> ProcessEnded:
         status = self._process.wait()
-        said = self._last_words()
-        if status == -signal.SIGKILL or "MemoryError" in said:
+        said = last_words(self._stderr)
+        if status == -signal.SIGKILL:
             return ProcessEnded("out_of_memory", self._culprit, f"killed, most likely for memory. {said}".strip())
-        how = f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"
-        return ProcessEnded("crash", self._culprit, f"the measuring process ended with {how}. {said}".strip())
+        message = f"the measuring process ended with {how_it_ended(status)}. {said}".strip()
+        return ProcessEnded("out_of_memory" if is_out_of_memory(said) else "crash", self._culprit, message)
 
-    def _last_words(self) -> str:
-        """The last line that the process wrote to stderr, which is the message of a Python error."""
-        self._stderr.seek(0)
-        lines = self._stderr.read().decode(errors="replace").strip().splitlines()
-        return lines[-1][-_KEPT_STDERR_CHARACTERS:] if lines else ""
+
+def _item(name: str, graph: Graph) -> Item:
+    return Item(name, msgspec.Raw(encode_graph(graph)))

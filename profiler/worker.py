@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import BinaryIO, Final
@@ -22,12 +22,12 @@ from typing import BinaryIO, Final
 import numpy as np
 
 from hyctas.builder import GraphBuilder
-from hyctas.errors import HyctasError
+from hyctas.errors import HyctasError, MeasuringError
 from hyctas.graph import Graph
 from hyctas.graph_json import decode_graph
 from hyctas.layers import relu
-from hyctas.measurement import FailureKind
-from hyctas.target import parse_target
+from hyctas.target import Target, parse_target
+from profiler.faults import is_out_of_memory
 from profiler.interleave import Interleaver, References
 from profiler.messages import (
     ENCODER,
@@ -36,8 +36,10 @@ from profiler.messages import (
     Done,
     Failed,
     Item,
+    LayersTimed,
     Measure,
     Measured,
+    MeasureLayers,
     Open,
     Opened,
     Refused,
@@ -45,6 +47,7 @@ from profiler.messages import (
 )
 from profiler.reference import ComputeReference, MemoryReference, reference_id
 from profiler.runtimes import Engine, Runtime, Unsupported, open_runtime
+from profiler.runtimes.engine import Layered, Monitored, SelfTimed
 from profiler.stopping import StoppingRule
 
 CALL_FLOOR_RUNS: Final = 200
@@ -117,14 +120,16 @@ class Worker:
         """Open the runtime and the references, and say so."""
         target = parse_target(request.target)
         runtime = open_runtime(target, request.runtimes)
+        check_metric(runtime, target)
         interleaver = Interleaver(
             StoppingRule(request.protocol, request.normaliser, target),
             References(ComputeReference.create(), MemoryReference.create()),
             np.random.default_rng(request.seed),
+            conditions=runtime.conditions if isinstance(runtime, Monitored) else None,
         )
         worker = cls(runtime, interleaver, channel, request.seed)
         environment = {**host_environment(), **runtime.environment()}
-        channel.send(Opened(environment, reference_id(), worker._call_floor_s()))
+        channel.send(Opened(runtime.metric, environment, reference_id(), worker._call_floor_s()))
         return worker
 
     def answer(self, line: bytes) -> None:
@@ -132,8 +137,11 @@ class Worker:
         request = REQUESTS.decode(line)
         if isinstance(request, Measure):
             self._measure(request.items)
+        elif isinstance(request, MeasureLayers):
+            self._measure([request.item], layers=True)
 
-    def _measure(self, items: Sequence[Item]) -> None:
+    def _measure(self, items: Sequence[Item], *, layers: bool = False) -> None:
+        """Measure items together; with their layers if asked to, which are timed last, for profiling slows down."""
         start_ns, timed_s = time.perf_counter_ns(), self.interleaver.timed_s
         engines: dict[str, Engine] = {}
         for item in items:
@@ -147,6 +155,8 @@ class Worker:
             on_turn=lambda position: self.channel.send(Turn(names[position])),
             on_finished=lambda position, rounds: self.channel.send(Measured(names[position], rounds)),
         )
+        if layers:
+            self._time_layers(engines)
         engines.clear()
         gc.collect()
         wall_s = (time.perf_counter_ns() - start_ns) * 1e-9
@@ -154,30 +164,57 @@ class Worker:
 
     def _prepare(self, item: Item) -> Engine | None:
         """An engine that runs and gives finite results, or None after saying why not."""
-        self.channel.send(Turn(item.name))
+        self.channel.send(Turn(item.name, building=True))
         try:
             engine = self.runtime.prepare(decode_graph(bytes(item.graph)), seed=self.seed)
             if engine.finite():
                 return engine
             self.channel.send(Failed(item.name, "not_finite", "an output holds NaN or infinity"))
-        except MemoryError as error:
-            self.channel.send(Failed(item.name, "out_of_memory", str(error) or "the allocation failed"))
-        except Unsupported as error:
-            self.channel.send(Failed(item.name, "unsupported", str(error)))
         except Exception as error:  # whatever a runtime raises is a result
-            kind: FailureKind = "out_of_memory" if "allocat" in str(error).lower() else "build"
-            self.channel.send(Failed(item.name, kind, f"{type(error).__name__}: {error}"))
+            self.channel.send(failed(item.name, error))
         return None
 
+    def _time_layers(self, engines: Mapping[str, Engine]) -> None:
+        """Tell the time of each layer of each engine."""
+        for name, engine in engines.items():
+            self.channel.send(Turn(name, building=True))
+            try:
+                if not isinstance(engine, Layered):
+                    raise Unsupported("this runtime does not tell the time of single layers")
+                self.channel.send(LayersTimed(name, tuple(engine.layers())))
+            except Exception as error:  # whatever a runtime raises is a result
+                self.channel.send(failed(name, error))
+
     def _call_floor_s(self) -> float:
-        """Median time of a call that does almost nothing: one ReLU on one number."""
+        """Median time of a call that does almost nothing: one ReLU on one number; by the clock of the samples."""
         engine = self.runtime.prepare(_almost_nothing(), seed=self.seed)
-        samples = []
-        for _ in range(CALL_FLOOR_RUNS):
-            start_ns = time.perf_counter_ns()
-            engine.run()
-            samples.append((time.perf_counter_ns() - start_ns) * 1e-9)
-        return median(samples)
+        engine.run()
+        if isinstance(engine, SelfTimed):
+            return median(engine.time_s(1) for _ in range(CALL_FLOOR_RUNS))
+        return median(_host_time_s(engine) for _ in range(CALL_FLOOR_RUNS))
+
+
+def check_metric(runtime: Runtime, target: Target) -> None:
+    """Refuse a runtime whose samples would be times of something else than the name of the target says.
+
+    Raises:
+        MeasuringError: They would.
+    """
+    if runtime.metric != target.metric:
+        raise MeasuringError(
+            f"{target.local_name} means {target.metric}, but its runtime measures {runtime.metric}; "
+            "choose the target whose options say so (host, copies, or neither)"
+        )
+
+
+def failed(name: str, error: Exception) -> Failed:
+    """What an error of a runtime means for the item that it happened to."""
+    if isinstance(error, Unsupported):
+        return Failed(name, "unsupported", str(error))
+    if isinstance(error, MemoryError):
+        return Failed(name, "out_of_memory", str(error) or "the allocation failed")
+    message = f"{type(error).__name__}: {error}"
+    return Failed(name, "out_of_memory" if is_out_of_memory(message) else "build", message)
 
 
 def host_environment() -> dict[str, str]:
@@ -190,6 +227,12 @@ def host_environment() -> dict[str, str]:
         "cpus": str(os.cpu_count()),
         "load": f"{os.getloadavg()[0]:.2f}",
     }
+
+
+def _host_time_s(engine: Engine) -> float:
+    start_ns = time.perf_counter_ns()
+    engine.run()
+    return (time.perf_counter_ns() - start_ns) * 1e-9
 
 
 def _almost_nothing() -> Graph:

@@ -28,6 +28,7 @@ STAGED: Mapping[str, str] = {
     "onnxruntime": "staged_runtime:StagedRuntime",
     "torch": "staged_runtime:RefusingRuntime",
     "openvino": "no_such_module:Runtime",
+    "tensorrt-rtx": "staged_runtime:StagedGpu",
 }
 """Staged runtimes stand under names that targets may have."""
 NVML_STANDIN = Path(__file__).parents[1] / "standins" / "pynvml_standin.py"
@@ -146,6 +147,12 @@ def target() -> Target:
 
 
 @pytest.fixture
+def gpu_target() -> Target:
+    """A GPU target with a staged runtime."""
+    return parse_target("bench/tensorrt-rtx-fp16")
+
+
+@pytest.fixture
 def calibration(target: Target) -> Calibration:
     """A calibration that normalises by the compute-bound reference."""
     errors = {"none": 0.2, "compute": 0.01, "memory": 0.05, "mean": 0.03}
@@ -162,13 +169,13 @@ def staged(monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
 @pytest.fixture
 def blocks(staged: Mapping[str, str]) -> BlockSettings:
     """Blocks on the staged runtime; silence of 3 s is a hang."""
-    return BlockSettings(size=4, per_process=2, turn_limit_s=3.0, runtimes=staged)
+    return BlockSettings(size=4, per_process=2, turn_limit_s=3.0, build_limit_s=4.0, runtimes=staged)
 
 
 @pytest.fixture
 def session(target: Target, staged: Mapping[str, str]) -> Iterator[Session]:
     """A process with the staged runtime."""
-    with Session(SessionSettings(target, QUICK, "none", 0, staged, turn_limit_s=3.0)) as opened:
+    with Session(SessionSettings(target, QUICK, "none", 0, staged, turn_limit_s=3.0, build_limit_s=4.0)) as opened:
         yield opened
 
 

@@ -95,7 +95,14 @@ def test_new_process_takes_over_after_some_blocks(runner: BlockRunner, workload:
 
 @pytest.mark.parametrize(
     ("act", "kind"),
-    [("abort after 2", "crash"), ("killed after 2", "out_of_memory"), ("hang after 2", "timeout")],
+    [
+        ("abort after 2", "crash"),
+        ("killed after 2", "out_of_memory"),
+        ("cuda memory", "out_of_memory"),
+        ("cuda memory at run after 2", "out_of_memory"),
+        ("hang after 2", "timeout"),
+        ("hang while building", "timeout"),
+    ],
 )
 def test_only_the_culprit_fails(runner: BlockRunner, workload: MakeWorkload, act: str, kind: str) -> None:
     done, _ = measure_all(runner, [workload("a", 1), workload(act, 2), workload("b", 3), workload("c", 4)])
@@ -129,3 +136,23 @@ def test_death_without_a_culprit_makes_suspects_of_all(runner: BlockRunner, work
     assert list(runner.measure(items, chains=True)) == []
     done, sizes = measure_all(runner, items)
     assert (set(done), sizes) == (set("abcd"), [1, 1, 1, 1])
+
+
+@pytest.mark.parametrize("reasons", ["", "hw_thermal_slowdown gpu_idle"])
+def test_measurement_of_a_device_carries_its_metric_and_says_if_it_was_throttled(
+    gpu_target: Target,
+    quick: Protocol,
+    blocks: BlockSettings,
+    workload: MakeWorkload,
+    monkeypatch: pytest.MonkeyPatch,
+    reasons: str,
+) -> None:
+    monkeypatch.setenv("STAGED_THROTTLE", reasons)
+    with running(gpu_target, quick, blocks) as runner:
+        done, _ = measure_all(runner, [workload("run")])
+    measurement = done["run"].measurement
+    assert measurement.metric == gpu_target.metric == "compute_time"
+    assert measurement.wall_s == 0.002
+    assert measurement.status("none") == ("unstable" if reasons else "ok")
+    expected = "all rounds were disturbed: hw_thermal_slowdown" if reasons else None
+    assert measurement.instability("none") == expected

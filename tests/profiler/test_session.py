@@ -6,16 +6,24 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from hyctas.errors import RuntimeUnavailable
 from hyctas.graph import Graph
-from hyctas.measurement import Protocol
-from hyctas.target import parse_target
-from profiler.session import Outcome, ProcessEnded, Session, SessionSettings
+from hyctas.measurement import DeviceConditions, Failure, Protocol
+from hyctas.target import Target, parse_target
+from profiler.runtimes.engine import LayerTime
+from profiler.session import (
+    BUILD_LIMIT_S,
+    GPU_BUILD_LIMIT_S,
+    Outcome,
+    ProcessEnded,
+    Session,
+    SessionSettings,
+)
 
 MakeGraph = Callable[..., Graph]
 
@@ -57,6 +65,51 @@ def test_process_says_what_it_is(session: Session) -> None:
     assert session.call_floor_s > 0.0
 
 
+def test_runtime_that_measures_something_else_is_refused(staged: Mapping[str, str], quick: Protocol) -> None:
+    runtimes = {"onnxruntime": "staged_runtime:MismatchedRuntime"}
+    settings = SessionSettings(parse_target("bench/onnxruntime-fp32-t1"), quick, "none", 0, runtimes)
+    with pytest.raises(RuntimeUnavailable, match="means host_time, but its runtime measures host_time_with_copies"):
+        Session(settings)
+
+
+@pytest.fixture
+def gpu_session(gpu_target: Target, staged: Mapping[str, str], quick: Protocol) -> Iterator[Session]:
+    with Session(SessionSettings(gpu_target, quick, "none", 0, staged)) as opened:
+        yield opened
+
+
+def test_device_with_a_clock_of_its_own_is_timed_by_it(gpu_session: Session, graph: MakeGraph) -> None:
+    rounds = measured(gpu_session, graph("run"))["run"].rounds
+    assert gpu_session.metric == "compute_time"
+    assert gpu_session.call_floor_s == 0.002
+    assert {sample for round_ in rounds for sample in round_.samples_s} == {0.002}
+    assert {round_.conditions for round_ in rounds} == {DeviceConditions(sm_clock_hz=2e9, temperature_c=50.0)}
+
+
+def test_layers_come_after_the_measurement(gpu_session: Session, graph: MakeGraph, quick: Protocol) -> None:
+    whole, split = gpu_session.measure_layers("run", graph("run"))
+    assert (len(whole.rounds), whole.layers) == (quick.max_rounds, ())
+    assert split == Outcome("run", (), None, (LayerTime("layer relu", 0.001, ("relu",)), LayerTime("copy", 0.001, ())))
+
+
+def test_layers_of_a_graph_that_fails_are_its_failure(gpu_session: Session, graph: MakeGraph) -> None:
+    (outcome,) = gpu_session.measure_layers("bad", graph("unsupported"))
+    assert outcome.failure == Failure("unsupported", "no such primitive here")
+
+
+def test_runtime_without_layers_says_so(session: Session, graph: MakeGraph) -> None:
+    whole, split = session.measure_layers("run", graph("run"))
+    assert session.metric == "host_time"
+    assert whole.rounds and whole.failure is None
+    assert split.failure == Failure("unsupported", "this runtime does not tell the time of single layers")
+
+
+def test_build_on_a_gpu_may_take_longer(gpu_target: Target, target: Target, quick: Protocol) -> None:
+    limits = [SessionSettings(t, quick, "none", 0).longest_build_s for t in (target, gpu_target)]
+    assert limits == [BUILD_LIMIT_S, GPU_BUILD_LIMIT_S]
+    assert SessionSettings(gpu_target, quick, "none", 0, build_limit_s=7.0).longest_build_s == 7.0
+
+
 def test_time_is_accounted_for(session: Session, graph: MakeGraph) -> None:
     measured(session, graph("run"))
     timing = session.timing
@@ -74,6 +127,7 @@ def test_output_of_a_library_does_not_break_into_the_answers(session: Session, g
         ("not finite", "not_finite", "NaN"),
         ("unsupported", "unsupported", "no such primitive here"),
         ("memory error", "out_of_memory", "allocation"),
+        ("cuda memory", "out_of_memory", "RuntimeError: CUDA error: out of memory"),
         ("cannot build", "build", "ValueError: the model is broken"),
     ],
 )
@@ -92,7 +146,9 @@ def test_refused_graph_fails_alone(session: Session, graph: MakeGraph, name: str
         ("abort after 3", "crash", "SIGABRT"),
         ("abort while building", "crash", "SIGABRT"),
         ("killed after 3", "out_of_memory", "memory"),
+        ("cuda memory at run after 3", "out_of_memory", "status 1. RuntimeError: cudaErrorMemoryAllocation"),
         ("hang after 3", "timeout", "no sign of life for 3 s"),
+        ("hang while building", "timeout", "the build took longer than 4 s; --build-limit allows more"),
     ],
 )
 def test_death_and_hang_name_the_culprit(
@@ -115,7 +171,7 @@ def test_death_between_blocks_has_no_culprit(session: Session, graph: MakeGraph)
     ("name", "reason"),
     [
         ("openvino-fp32-t1", "no_such_module"),
-        ("tensorrt-fp16", "no runtime 'tensorrt' here; known: onnxruntime, torch, openvino"),
+        ("tensorrt-fp16", "no runtime 'tensorrt' here; known: onnxruntime, torch, openvino, tensorrt-rtx"),
         ("torch-fp32-t1", "SIGABRT"),
     ],
 )

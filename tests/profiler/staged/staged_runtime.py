@@ -9,8 +9,9 @@ import time
 from collections.abc import Mapping
 
 from hyctas.graph import Graph
+from hyctas.measurement import DeviceConditions
 from hyctas.target import Target
-from profiler.runtimes.engine import Unsupported
+from profiler.runtimes.engine import LayerTime, Unsupported
 
 
 class StagedRuntime:
@@ -27,6 +28,10 @@ class StagedRuntime:
             raise Unsupported("no such primitive here")
         if act == "memory error":
             raise MemoryError
+        if act == "cuda memory":
+            raise RuntimeError("CUDA error: out of memory")
+        if act == "hang while building":
+            time.sleep(3600)
         if act == "cannot build":
             raise ValueError("the model is broken")
         if act == "abort while building":
@@ -43,6 +48,47 @@ class RefusingRuntime:
 
     def __init__(self, target: Target) -> None:
         os.abort()
+
+
+class MismatchedRuntime(StagedRuntime):
+    """A runtime that measures something else than its target says."""
+
+    def __init__(self, target: Target) -> None:
+        super().__init__(target)
+        self.metric = "host_time_with_copies"
+
+
+class StagedGpu(StagedRuntime):
+    """A runtime on a device with a clock of its own and a state; the variable STAGED_THROTTLE says why it is slow."""
+
+    def prepare(self, graph: Graph, *, seed: int) -> StagedGpuEngine:
+        """Refuse as the other runtime does, or return an engine that times itself."""
+        engine = super().prepare(graph, seed=seed)
+        return StagedGpuEngine(engine, tuple(node.name for node in graph.nodes))
+
+    def conditions(self) -> DeviceConditions:
+        """A state that says that it was read."""
+        reasons = os.environ.get("STAGED_THROTTLE", "")
+        return DeviceConditions(sm_clock_hz=2e9, temperature_c=50.0, throttle_reasons=tuple(reasons.split()))
+
+
+class StagedGpuEngine:
+    """Says that every run takes two milliseconds, and every layer one."""
+
+    def __init__(self, engine: StagedEngine, nodes: tuple[str, ...]) -> None:
+        self._engine = engine
+        self._nodes = nodes
+        self.run, self.finite = engine.run, engine.finite
+
+    def time_s(self, repeats: int) -> float:
+        """Work, and return the device's time."""
+        for _ in range(repeats):
+            self._engine.run()
+        return 0.002
+
+    def layers(self) -> tuple[LayerTime, ...]:
+        """One layer a node, and one of none."""
+        return (*(LayerTime(f"layer {name}", 0.001, (name,)) for name in self._nodes), LayerTime("copy", 0.001, ()))
 
 
 class StagedEngine:
@@ -68,6 +114,8 @@ class StagedEngine:
             os.abort()
         elif self._act == "hang":
             time.sleep(3600)
+        elif self._act == "cuda memory at run":
+            raise RuntimeError("cudaErrorMemoryAllocation (2): out of memory")
         elif self._act == "killed":
             os.kill(os.getpid(), signal.SIGKILL)
         elif self._act == "chatter":
