@@ -56,9 +56,32 @@ class Enumeration:
         return f"{type(self).__name__}.{self.name}"
 
 
-def enumeration(name: str, **members: int) -> Any:
+class OrderedEnumeration(Enumeration):
+    """An enumeration whose members compare with one another, and with nothing else."""
+
+    __slots__ = ()
+
+    def _compared(self, other: object) -> int:
+        if type(other) is not type(self):
+            raise TypeError("Expected an enumeration of matching type!")
+        return self.value - other.value
+
+    def __lt__(self, other: object) -> bool:
+        return self._compared(other) < 0
+
+    def __le__(self, other: object) -> bool:
+        return self._compared(other) <= 0
+
+    def __gt__(self, other: object) -> bool:
+        return self._compared(other) > 0
+
+    def __ge__(self, other: object) -> bool:
+        return self._compared(other) >= 0
+
+
+def enumeration(name: str, kind: type[Enumeration] = Enumeration, **members: int) -> Any:
     """An enumeration of these members; of two with one value, the first is what the value reads as."""
-    made = type(name, (Enumeration,), {"__slots__": (), "__module__": "tensorrt"})
+    made = type(name, (kind,), {"__slots__": (), "__module__": "tensorrt"})
     made.__members__, made._by_value = {}, {}
     for member, value in members.items():
         instance = object.__new__(made)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from standin_tensorrt.strict import enumeration
+from standin_tensorrt.strict import OrderedEnumeration, enumeration
 
 MAJOR = 10
 VERSION = "10.13.3.9"
 Severity = enumeration(
     "Severity",
+    OrderedEnumeration,
     INTERNAL_ERROR=0,
     ERROR=1,
     WARNING=2,
@@ -31,6 +32,7 @@ DataType = enumeration(
 )
 BuilderFlag = enumeration(
     "BuilderFlag",
+    OrderedEnumeration,
     FP16=0,
     INT8=1,
     DEBUG=2,
@@ -64,6 +66,7 @@ BuilderFlag = enumeration(
 )
 NetworkDefinitionCreationFlag = enumeration(
     "NetworkDefinitionCreationFlag",
+    OrderedEnumeration,
     EXPLICIT_BATCH=0,
     STRONGLY_TYPED=1,
     PREFER_JIT_PYTHON_PLUGINS=2,
@@ -94,6 +97,7 @@ ErrorCode = enumeration(
 )
 ErrorCodeTRT = enumeration(
     "ErrorCodeTRT",
+    OrderedEnumeration,
     SUCCESS=0,
     UNSPECIFIED_ERROR=1,
     INTERNAL_ERROR=2,
@@ -139,6 +143,7 @@ TensorLocation = enumeration(
 )
 TensorFormat = enumeration(
     "TensorFormat",
+    OrderedEnumeration,
     LINEAR=0,
     CHW2=1,
     HWC8=2,
@@ -155,6 +160,7 @@ TensorFormat = enumeration(
 )
 TacticSource = enumeration(
     "TacticSource",
+    OrderedEnumeration,
     CUBLAS=0,
     CUBLAS_LT=1,
     CUDNN=2,
@@ -163,6 +169,7 @@ TacticSource = enumeration(
 )
 ExecutionContextAllocationStrategy = enumeration(
     "ExecutionContextAllocationStrategy",
+    OrderedEnumeration,
     STATIC=0,
     ON_PROFILE_CHANGE=1,
     USER_MANAGED=2,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from standin_tensorrt.strict import enumeration
+from standin_tensorrt.strict import OrderedEnumeration, enumeration
 
 MAJOR = 11
 VERSION = "11.4.0.106"
 Severity = enumeration(
     "Severity",
+    OrderedEnumeration,
     INTERNAL_ERROR=0,
     ERROR=1,
     WARNING=2,
@@ -31,6 +32,7 @@ DataType = enumeration(
 )
 BuilderFlag = enumeration(
     "BuilderFlag",
+    OrderedEnumeration,
     DEBUG=2,
     GPU_FALLBACK=3,
     REFIT=4,
@@ -54,6 +56,7 @@ BuilderFlag = enumeration(
 )
 NetworkDefinitionCreationFlag = enumeration(
     "NetworkDefinitionCreationFlag",
+    OrderedEnumeration,
     STRONGLY_TYPED=0,
     PREFER_JIT_PYTHON_PLUGINS=1,
     PREFER_AOT_PYTHON_PLUGINS=2,
@@ -86,6 +89,7 @@ ErrorCode = enumeration(
 )
 ErrorCodeTRT = enumeration(
     "ErrorCodeTRT",
+    OrderedEnumeration,
     SUCCESS=0,
     UNSPECIFIED_ERROR=1,
     INTERNAL_ERROR=2,
@@ -131,6 +135,7 @@ TensorLocation = enumeration(
 )
 TensorFormat = enumeration(
     "TensorFormat",
+    OrderedEnumeration,
     LINEAR=0,
     CHW2=1,
     HWC8=2,
@@ -147,11 +152,13 @@ TensorFormat = enumeration(
 )
 TacticSource = enumeration(
     "TacticSource",
+    OrderedEnumeration,
     EDGE_MASK_CONVOLUTIONS=0,
     JIT_CONVOLUTIONS=1,
 )
 ExecutionContextAllocationStrategy = enumeration(
     "ExecutionContextAllocationStrategy",
+    OrderedEnumeration,
     STATIC=0,
     ON_PROFILE_CHANGE=1,
     USER_MANAGED=2,
