@@ -26,6 +26,16 @@ class Sampler(StrEnum):
     uniform = "uniform"
 
 
+class Precision(StrEnum):
+    """The numbers inside a model: :data:`hyctas.target.PRECISIONS`."""
+
+    fp32 = "fp32"
+    tf32 = "tf32"
+    fp16 = "fp16"
+    bf16 = "bf16"
+    int8 = "int8"
+
+
 arch: Final = typer.Typer(no_args_is_help=True)
 
 
@@ -80,22 +90,34 @@ def onnx(
     settings: ArchitectureDefaults,
     out: Annotated[Path, typer.Option("--out", "-o", help="The ONNX file to write.")],
     seed: Seed = 0,
-    fold_batch_norm: Annotated[bool, typer.Option(help="Fold batch norms into convolutions.")] = True,
+    fold_batch_norm: Annotated[
+        bool, typer.Option(help="Fold batch norms into convolutions; only fp32 can do without.")
+    ] = True,
+    precision: Annotated[
+        Precision, typer.Option(help="Of the numbers inside; inputs and outputs are float32 in all of them.")
+    ] = Precision.fp32,
     as_json: Json = False,
 ) -> None:
-    """Write the ONNX model of an architecture, with seeded random weights."""
+    """Write the ONNX model of an architecture, with seeded random weights.
+
+    The ranges of int8 come from random inputs: they serve latency, not accuracy.
+    """
     from hyctas.lowering import lower
-    from hyctas.onnx_form import to_onnx
+    from hyctas.onnx_form import to_onnx_bytes
+    from hyctas.ranges import seeded_ranges
     from hyctas.weights import seeded_weights
 
     architecture = read_architecture_file(file, settings)
     graph = lower(architecture)
-    model = to_onnx(graph, seeded_weights(graph, seed), fold_batch_norm=fold_batch_norm).SerializeToString()
+    weights = seeded_weights(graph, seed)
+    ranges = seeded_ranges(graph, weights, seed) if precision is Precision.int8 else {}
+    model = to_onnx_bytes(graph, weights, fold_batch_norm=fold_batch_norm, precision=precision, ranges=ranges)
     out.write_bytes(model)
     if as_json:
-        _print_json({"path": str(out), "size_bytes": len(model), "seed": seed, "key": architecture.key})
+        written = {"path": str(out), "size_bytes": len(model), "precision": precision, "seed": seed}
+        _print_json({**written, "key": architecture.key})
     else:
-        typer.echo(f"wrote {out}: {len(model) / 1e6:.1f} MB, random weights of seed {seed}")
+        typer.echo(f"wrote {out}: {len(model) / 1e6:.1f} MB, {precision}, random weights of seed {seed}")
 
 
 def quickstart(

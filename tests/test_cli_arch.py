@@ -12,6 +12,8 @@ from typer.testing import CliRunner, Result
 
 from hyctas.__main__ import app
 from hyctas.architecture_json import decode_architecture
+from hyctas.cli import Precision
+from hyctas.target import PRECISIONS
 
 SMALL = ["--height", "64", "--width", "128", "--base-channels", "4"]
 
@@ -116,6 +118,42 @@ def test_onnx_writes_a_model_that_the_checker_accepts(file: Path, tmp_path: Path
     written = json.loads(run("onnx", str(file), "--out", str(path), "--json").stdout)
     assert written["size_bytes"] == path.stat().st_size
     onnx.checker.check_model(onnx.load(path), full_check=True)
+
+
+@pytest.mark.parametrize(("precision", "share"), [("fp16", 0.55), ("bf16", 0.55), ("int8", 0.35)])
+def test_onnx_of_a_precision_is_valid_and_smaller(tmp_path: Path, precision: str, share: float) -> None:
+    whole, narrow = tmp_path / "fp32.onnx", tmp_path / "narrow.onnx"
+    large = ["--base-channels", "12", "--height", "64", "--width", "128"]
+    network = tmp_path / "large.json"
+    network.write_text(run("sample", *large).stdout)
+    run("onnx", str(network), "-o", str(whole))
+    written = json.loads(run("onnx", str(network), "-o", str(narrow), "--precision", precision, "--json").stdout)
+    assert written["precision"] == precision
+    assert narrow.stat().st_size < share * whole.stat().st_size
+    onnx.checker.check_model(onnx.load(narrow), full_check=True)
+
+
+def test_onnx_knows_every_precision_of_a_target() -> None:
+    assert tuple(Precision) == PRECISIONS
+
+
+def test_onnx_of_tf32_is_that_of_fp32(file: Path, tmp_path: Path) -> None:
+    for name in ("fp32", "tf32"):
+        assert run("onnx", str(file), "-o", str(tmp_path / name), "--precision", name).exit_code == 0
+    assert (tmp_path / "fp32").read_bytes() == (tmp_path / "tf32").read_bytes()
+
+
+def test_onnx_of_an_unknown_precision_is_bad_usage(file: Path, tmp_path: Path) -> None:
+    result = run("onnx", str(file), "-o", str(tmp_path / "none"), "--precision", "fp8")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert all(name in result.stderr for name in ("fp8", *PRECISIONS))
+
+
+def test_onnx_of_half_precision_needs_folded_batch_norms(file: Path, tmp_path: Path) -> None:
+    result = run("onnx", str(file), "-o", str(tmp_path / "none"), "--precision", "fp16", "--no-fold-batch-norm")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "fold_batch_norm: False is not allowed; expected True for fp16" in result.stderr
+    assert not (tmp_path / "none").exists()
 
 
 def test_onnx_weights_follow_the_seed(file: Path, tmp_path: Path) -> None:
