@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from typing import Any, cast
+from typing import cast
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
@@ -31,7 +31,7 @@ class LatencyQuery:
         until: Stored at or before this time.
         status: With this status; None takes any.
         protocol_version: Taken under this protocol; latencies of others do not compare.
-        metric: Of this metric; None takes any.
+        metric: Of this metric; None takes that of the target: latencies of two metrics are never learned together.
     """
 
     target: Target
@@ -120,8 +120,9 @@ def _conditions(wanted: LatencyQuery) -> Iterator[ColumnElement[bool]]:
 def _of_any_purpose(wanted: LatencyQuery) -> Iterator[ColumnElement[bool]]:
     yield TargetRow.name == wanted.target.name
     yield MeasurementTable.protocol_version == wanted.protocol_version
-    optional: dict[Any, Any] = {MeasurementTable.status: wanted.status, MeasurementTable.metric: wanted.metric}
-    yield from (column == value for column, value in optional.items() if value is not None)
+    yield MeasurementTable.metric == (wanted.metric or wanted.target.metric)
+    if wanted.status is not None:
+        yield MeasurementTable.status == wanted.status
     if wanted.run_ids is not None:
         yield MeasurementTable.run_id.in_(wanted.run_ids)
     if wanted.until is not None:

@@ -129,6 +129,7 @@ def conditions(wanted: MeasurementFilter) -> Iterator[ColumnElement[bool]]:
         MeasurementTable.status: wanted.status,
         MeasurementTable.run_id: wanted.run_id,
         MeasurementTable.process_id: wanted.process_id,
+        MeasurementTable.metric: wanted.metric,
     }
     yield from (column == value for column, value in equal.items() if value is not None)
     if wanted.since is not None:

@@ -185,6 +185,7 @@ class MeasurementFilter:
         run_id: Of this run.
         process_id: Of this process.
         workload_key: Of this workload.
+        metric: Times of this.
     """
 
     target: Target | None = None
@@ -201,6 +202,7 @@ class MeasurementFilter:
     run_id: int | None = None
     process_id: str | None = None
     workload_key: str | None = None
+    metric: Metric | None = None
 
 
 @dataclass(frozen=True, slots=True)

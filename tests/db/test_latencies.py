@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from db.records import ArchitectureRecord, WorkloadRecord
+from db.records import ArchitectureRecord, MeasurementFilter, WorkloadRecord
 from db.repository import Repository
 from hyctas.measurement import Calibration, Failure, Measurement, Protocol, Round
 from hyctas.target import Target, parse_target
@@ -123,3 +123,30 @@ def test_repeats_compare_only_under_one_calibration(
         repository.add_calibration(used)
         repository.add_measurement(run, measured("w", process=process), calibration=used)
     assert repository.repeats(target) == ()
+
+
+def test_another_metric_than_the_targets_is_never_learned_from(
+    repository: Repository, run: int, measured: Measured, target: Target
+) -> None:
+    for key in ("w", "n-x"):
+        repository.add_measurement(run, measured(key, metric="compute_time"), calibration=None)
+        repository.add_measurement(run, measured(key, metric="compute_time", process="p2"), calibration=None)
+    assert repository.network_latencies(target) == repository.operator_latencies(target) == ()
+    assert repository.architecture_latencies(target) == repository.measured_status(target, 1) == {}
+    assert repository.repeats(target, protocol_version=1) == ()
+    assert len(repository.network_latencies(target, metric="compute_time")) == 1
+    repository.add_measurement(run, measured("n-x"), calibration=None)
+    (row,) = repository.architecture_latencies(target).values()
+    assert row.metric == target.metric == "host_time"
+    assert repository.measured_status(target, 1) == {"n-x": "ok"}
+    assert repository.count(MeasurementFilter(metric="compute_time")) == 4
+
+
+def test_each_metric_of_a_gpu_is_a_target_of_its_own(repository: Repository, run: int, measured: Measured) -> None:
+    targets = [parse_target(f"a100/tensorrt-fp16{option}") for option in ("", "-host", "-copies")]
+    for target in targets:
+        repository.ensure_target(target, {})
+        repository.add_measurement(run, replace(measured("n-x"), target=target, metric=target.metric), calibration=None)
+    rows = [row for target in targets for _, row in repository.network_latencies(target)]
+    assert [row.metric for row in rows] == ["compute_time", "host_time", "host_time_with_copies"]
+    assert {row.purpose for row in rows} == {"primary"}

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from db.engine import compact_json
 from db.rounds_json import rounds_from_json, rounds_to_json
-from hyctas.measurement import Round
+from hyctas.measurement import THROTTLING, DeviceConditions, Round
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 samples = st.lists(numbers, max_size=6).map(tuple)
-rounds = st.builds(Round, samples, samples, samples, numbers, st.none() | numbers)
+conditions = st.builds(
+    DeviceConditions,
+    *[st.none() | numbers] * 4,
+    st.lists(st.sampled_from(THROTTLING), max_size=3).map(tuple),
+    st.none() | st.integers(0, 99),
+    st.none() | st.integers(0, 2**40),
+)
+rounds = st.builds(Round, samples, samples, samples, numbers, st.none() | numbers, st.none() | conditions)
 
 
 @given(st.lists(rounds, max_size=5).map(tuple))
@@ -27,3 +35,19 @@ def test_json_holds_one_array_a_quantity() -> None:
         '{"samples_s":[[0.003,0.1],[0.003,0.1]],"compute_reference_s":[[0.006],[0.006]],'
         '"memory_reference_s":[[0.002],[0.002]],"cpu_share":[0.99,0.99],"clock_hz":[null,null]}'
     )
+
+
+def test_rounds_that_were_written_before_there_were_conditions_are_read() -> None:
+    round_ = Round((0.003,), (0.006,), (0.002,), 0.99)
+    document = rounds_to_json([round_])
+    assert "conditions" not in document
+    assert rounds_from_json(document) == (round_,)
+
+
+def test_conditions_of_a_newer_version_are_read_as_far_as_they_are_known() -> None:
+    seen = DeviceConditions(sm_clock_hz=2e9, throttle_reasons=("sw_power_cap",))
+    round_ = Round((0.003,), (0.006,), (0.002,), 0.99, None, seen)
+    document = json.loads(compact_json(rounds_to_json([round_, replace(round_, conditions=None)])))
+    document["conditions"][0]["fan_speed"] = 0.4
+    del document["conditions"][0]["power_w"]
+    assert rounds_from_json(document) == (round_, replace(round_, conditions=None))
