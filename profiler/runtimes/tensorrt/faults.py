@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from hyctas.errors import MeasuringError
+from profiler.faults import is_out_of_memory
 from profiler.runtimes.engine import Unsupported
 from profiler.runtimes.tensorrt.cuda import DeviceLost
 
-_OUT_OF_MEMORY: Final = re.compile(
-    r"out of memory|outofmemory|insufficient memory|could not be allocated|alloc\w* fail|bad_alloc|cudaerror 2\b",
-    re.IGNORECASE,
+_UNSUPPORTED: Final = re.compile(
+    r"could not find any implementation|no tactics to implement|not supported|unsupported", re.IGNORECASE
 )
-_UNSUPPORTED: Final = re.compile(r"could not find any implementation|not supported|unsupported", re.IGNORECASE)
 _LOST: Final = re.compile(
     r"illegal memory access|illegal instruction|unspecified launch failure|device-side assert", re.I
 )
@@ -39,7 +38,7 @@ def parser_failure(parser: Any, version: str) -> MeasuringError:
     """The error of an ONNX parser that refused a model; names the nodes, which have the names of the graph."""
     reasons = [_reason_of(parser.get_error(index)) for index in range(parser.num_errors)]
     text = f"{version} cannot parse {'; '.join(reasons) or 'the model, and does not say why'}"
-    return BuildOutOfMemory(text) if _OUT_OF_MEMORY.search(text) else Unsupported(text)
+    return BuildOutOfMemory(text) if is_out_of_memory(text) else Unsupported(text)
 
 
 def build_failure(errors: Sequence[str], version: str, *, workspace_bytes: int | None) -> MeasuringError | DeviceLost:
@@ -48,7 +47,7 @@ def build_failure(errors: Sequence[str], version: str, *, workspace_bytes: int |
     text = f"{version} built nothing: {'; '.join(said) or 'it does not say why'}"
     if _LOST.search(text):
         return DeviceLost(text)
-    if _OUT_OF_MEMORY.search(text):
+    if is_out_of_memory(text):
         return BuildOutOfMemory(text)
     if _UNSUPPORTED.search(text):
         limited = f" within a workspace of {workspace_bytes >> 20} MiB" if workspace_bytes is not None else ""

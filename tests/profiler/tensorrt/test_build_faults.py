@@ -12,6 +12,7 @@ from profiler.runtimes.tensorrt.faults import BuildFailed, BuildOutOfMemory, bui
 
 ECHO = "[checkMacros.cpp::catchCudaError::250] Error Code 1: Cuda Runtime (cudaError 35: CUDA driver version is insuf)"
 NO_TACTIC = "Error Code 10: Internal Error (Could not find any implementation for node stem.conv.conv + stem.relu.)"
+NO_WORKSPACE = "Error Code 1: Myelin (Tactic Selection: no tactics to implement the operation within workspace limit.)"
 OUT_OF_MEMORY = (
     "[virtualMemoryBuffer.cpp::resizePhysical::145] Error Code 2: OutOfMemory (Requested size was 2147483648 bytes.)",
     "Requested amount of GPU memory (8589934592 bytes) could not be allocated. There may not be enough free memory.",
@@ -89,11 +90,12 @@ def test_build_out_of_memory(said: str) -> None:
     assert said in str(error)
 
 
-def test_missing_implementation_is_unsupported_and_names_the_workspace() -> None:
-    error = build_failure((NO_TACTIC, ECHO), "v", workspace_bytes=4 << 20)
+@pytest.mark.parametrize("said", [NO_TACTIC, NO_WORKSPACE])
+def test_missing_implementation_is_unsupported_and_names_the_workspace(said: str) -> None:
+    error = build_failure((said, ECHO), "v", workspace_bytes=4 << 20)
     assert isinstance(error, Unsupported)
-    assert str(error) == f"v built nothing: {NO_TACTIC} within a workspace of 4 MiB"
-    assert "workspace" not in str(build_failure((NO_TACTIC,), "v", workspace_bytes=None))
+    assert str(error) == f"v built nothing: {said} within a workspace of 4 MiB"
+    assert "MiB" not in str(build_failure((said,), "v", workspace_bytes=None))
 
 
 def test_other_failures_are_builds_that_failed() -> None:
