@@ -9,11 +9,14 @@ from typing import Any, Final
 import typer
 
 from db.cli.import_csv import import_csv
-from db.cli.measurements import measurements
+from db.cli.import_fasterseg import import_fasterseg_table
+from db.cli.measurements import list_measurements
+from db.cli.transfer import export_measurements, import_measurements
 
 FORMATS: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
     {
         "csv": import_csv,
+        "fasterseg-table": import_fasterseg_table,
     }
 )
 """Commands of ``hyctas import`` by their name."""
@@ -21,7 +24,11 @@ FORMATS: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
 
 def register(app: typer.Typer) -> None:
     """Add this package's commands to `app`."""
-    app.command("measurements")(measurements)
+    measurements = typer.Typer()
+    measurements.callback(invoke_without_command=True)(list_measurements)
+    measurements.command("export")(export_measurements)
+    measurements.command("import")(import_measurements)
+    app.add_typer(measurements, name="measurements", help="List measurements; export and import them.")
     importing = typer.Typer(no_args_is_help=True)
     importing.callback()(_no_options)
     for name, command in FORMATS.items():
