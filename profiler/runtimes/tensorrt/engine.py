@@ -239,8 +239,8 @@ class TensorRtEngine:
 
     def _capture(self) -> GraphExec:
         cuda = self._loader.cuda
-        cuda.begin_capture(self._stream)
         try:
+            cuda.begin_capture(self._stream)
             if self._context.execute_async_v3(self._stream):
                 return cuda.end_capture(self._stream)
         except CudaOutOfMemory:

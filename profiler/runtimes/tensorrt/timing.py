@@ -2,9 +2,11 @@
 
 Traps, and what is done about each:
 
-- Events around a single launch time the host where it launches more slowly than the device works. A replayed graph is
-  one launch for the whole network; the interleaver asks for as many runs back to back as make a sample last 1 ms;
-  and the host's time to enqueue is kept beside (:attr:`Sample.enqueue_s`), so that launch-bound is visible.
+- Events around a launch time the host where it launches more slowly than the device works. A replayed graph is one
+  launch for the whole network; the interleaver asks for as many runs back to back as make a sample last 1 ms; and the
+  host's time to enqueue is kept beside (:attr:`Sample.enqueue_s`), so that launch-bound is visible.
+- An idle device reaches the first event at once and then waits for the first launch. So a run that nobody times leads
+  in: the device is still busy with it when everything that is timed is enqueued.
 - What flushes the cache must not be timed, so each run has its own pair of events. The host is ahead by then:
   overwriting twice the L2 takes longer than recording an event and launching a graph.
 - A copy from memory that is not page-locked is synchronous, and would time the host.
@@ -24,6 +26,8 @@ from profiler.runtimes.tensorrt.l2_flush import L2Flush
 
 LAUNCH_BOUND: Final = 0.9
 """A run counts as launch-bound if the host needs at least this share of its time to enqueue it."""
+LEAD_IN_BELOW_S: Final = 5e-3
+"""Longer runs go without a lead-in: a launch of some microseconds is nothing to them."""
 _PAIRS: Final = 32
 """Runs between two waits of the host where each has its own events."""
 
@@ -66,9 +70,12 @@ class EventTimer:
         self._cuda = cuda
         self._stream = stream
         self._start, self._stop = _events(cuda, 1, resources)[0]
+        self._run_s = 0.0
 
     def time(self, enqueue: Callable[[], None], repeats: int) -> Sample:
         """Runs back to back, between one pair of events."""
+        if self._run_s < LEAD_IN_BELOW_S:
+            enqueue()
         self._cuda.record(self._start, self._stream)
         begun_ns = time.perf_counter_ns()
         for _ in range(repeats):
@@ -76,7 +83,8 @@ class EventTimer:
         enqueue_s = (time.perf_counter_ns() - begun_ns) * 1e-9
         self._cuda.record(self._stop, self._stream)
         self._cuda.synchronise(self._stream)
-        return Sample(self._cuda.elapsed_s(self._start, self._stop) / repeats, enqueue_s / repeats)
+        self._run_s = self._cuda.elapsed_s(self._start, self._stop) / repeats
+        return Sample(self._run_s, enqueue_s / repeats)
 
 
 class FlushedEventTimer:
