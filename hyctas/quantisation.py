@@ -70,13 +70,15 @@ def activation_steps(graph: Graph, ranges: Mapping[str, float]) -> dict[str, flo
 def weight_steps(weights: Array) -> Array:
     """The step of each output channel of a convolution's weights (out, in, kernel, kernel)."""
     largest = np.abs(weights).max(axis=(1, 2, 3))
-    return np.where(largest > 0, largest, np.float32(1)) / np.float32(LARGEST_INT8)
+    steps: Array = np.where(largest > 0, largest, np.float32(1)).astype(np.float32) / np.float32(LARGEST_INT8)
+    return steps
 
 
 def quantised_weights(weights: Array) -> npt.NDArray[np.int8]:
     """A convolution's weights (out, in, kernel, kernel) as integers, to be multiplied by :func:`weight_steps`."""
-    integers = np.rint(weights / weight_steps(weights)[:, None, None, None])
-    return np.clip(integers, -LARGEST_INT8, LARGEST_INT8).astype(np.int8)
+    rounded = np.rint(weights / weight_steps(weights)[:, None, None, None])
+    integers: npt.NDArray[np.int8] = np.clip(rounded, -LARGEST_INT8, LARGEST_INT8).astype(np.int8)
+    return integers
 
 
 def _checked_range(graph: Graph, name: str, ranges: Mapping[str, float]) -> float:
