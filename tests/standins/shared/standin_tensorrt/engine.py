@@ -5,6 +5,7 @@ from __future__ import annotations
 from simulated_gpu import Misuse, gpu
 from tensorrt._members import (
     MAJOR,
+    DataType,
     ExecutionContextAllocationStrategy,
     ProfilingVerbosity,
     Severity,
@@ -102,7 +103,7 @@ class ICudaEngine(NotConstructible, ContextManaged):
     def get_tensor_shape(self, name: str) -> Dims:
         return Dims(self._model.types[self._known(name)].shape)
 
-    def get_tensor_dtype(self, name: str):  # type: ignore[no-untyped-def]
+    def get_tensor_dtype(self, name: str) -> DataType:  # type: ignore[valid-type]
         return self._model.types[self._known(name)].element
 
     def get_tensor_location(self, name: str) -> TensorLocation:  # type: ignore[valid-type]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tensorrt._members import MAJOR, LayerType, NetworkDefinitionCreationFlag
+from tensorrt._members import MAJOR, DataType, LayerType, NetworkDefinitionCreationFlag
 
 from standin_tensorrt.model import Model, Operator, TensorType
 from standin_tensorrt.strict import ContextManaged, Enumeration, NotConstructible, strict
@@ -92,7 +92,7 @@ class ILayer(NotConstructible):
         name = self._operator.outputs[index]
         return ITensor._make(name, self._model.types[name])
 
-    def get_output_type(self, index: int) -> Enumeration | None:
+    def get_output_type(self, index: int) -> DataType:  # type: ignore[valid-type]
         return self.get_output(index).dtype
 
 

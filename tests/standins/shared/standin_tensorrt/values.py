@@ -92,7 +92,7 @@ def volume(iterable: Sequence[int]) -> int:
     return product
 
 
-def nptype(trt_type: Enumeration) -> type:
+def nptype(trt_type: DataType) -> type:  # type: ignore[valid-type]
     """The numpy type, where there is one."""
     import numpy as np
 
@@ -102,6 +102,8 @@ def nptype(trt_type: Enumeration) -> type:
     return found
 
 
-def add_item_sizes() -> None:
-    """Give data types their ``itemsize``."""
-    DataType.itemsize = property(lambda self: _ITEM_SIZES.get(self.name))
+def _item_size(data_type: Enumeration) -> float | None:
+    return _ITEM_SIZES.get(data_type.name)
+
+
+DataType.itemsize = property(_item_size)

@@ -14,10 +14,10 @@ from standin_tensorrt.logger import ILogger, Logger
 from standin_tensorrt.network import ILayer, INetworkDefinition, ITensor
 from standin_tensorrt.parser import OnnxParser, ParserError
 from standin_tensorrt.timing_cache import ITimingCache
-from standin_tensorrt.values import Dims, IHostMemory, add_item_sizes, nptype, volume
+from standin_tensorrt.values import Dims, IHostMemory, nptype, volume
 
+from tensorrt._members import VERSION as __version__
 from tensorrt._members import (
-    VERSION,
     BuilderFlag,
     DataType,
     ErrorCode,
@@ -67,6 +67,7 @@ __all__ = [
     "TensorFormat",
     "TensorIOMode",
     "TensorLocation",
+    "__version__",
     "bfloat16",
     "float16",
     "float32",
@@ -78,8 +79,5 @@ __all__ = [
     "volume",
 ]
 
-__version__ = VERSION
-
 float32, float16, bfloat16 = DataType.FLOAT, DataType.HALF, DataType.BF16
 int8, int32, int64 = DataType.INT8, DataType.INT32, DataType.INT64
-add_item_sizes()
