@@ -56,6 +56,14 @@ class Database:
             yield session
 
     @contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        """A transaction whose queries all see one state, however long they take."""
+        with self.reading() as session:
+            if self._engine.dialect.name == "postgresql":
+                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+            yield session
+
+    @contextmanager
     def writing(self) -> Iterator[Session]:
         """A transaction that is committed at the end; on SQLite it waits for other writers first."""
         with storage_errors(self.place), self._write_sessions.begin() as session:

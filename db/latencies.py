@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from typing import cast
+from typing import Final, cast
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
@@ -19,6 +19,8 @@ from hyctas.measurement import Metric, Protocol, Status
 from hyctas.target import Target
 
 Pair = tuple[MeasurementRow, MeasurementRow]
+_OLDEST_FIRST: Final = (MeasurementTable.created_at, WorkloadRow.key, MeasurementTable.id)
+"""An order that is the same in every database: merged measurements are older than their numbers say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,11 @@ def statuses(session: Session, target: Target, protocol_version: int, metric: Me
 
 
 def of_networks(session: Session, wanted: LatencyQuery) -> tuple[tuple[ArchitectureRecord, MeasurementRow], ...]:
-    """The last wanted measurement of each network, with its (first stored) architecture; oldest first."""
-    first = select(func.min(ArchitectureRow.id)).group_by(ArchitectureRow.workload_id)
+    """The last wanted measurement of each network, with its architecture (the first by key); oldest first."""
+    first = select(func.min(ArchitectureRow.key)).group_by(ArchitectureRow.workload_id)
     query = rows_query(ArchitectureRow).join(ArchitectureRow, ArchitectureRow.workload_id == WorkloadRow.id)
-    query = query.where(ArchitectureRow.id.in_(first), *_last_of_each(wanted, "network"))
-    rows = session.execute(query.order_by(MeasurementTable.id))
+    query = query.where(ArchitectureRow.key.in_(first), *_last_of_each(wanted, "network"))
+    rows = session.execute(query.order_by(*_OLDEST_FIRST))
     measured = [(row[0], row_value(row)) for row in rows]
     return tuple((architecture_record(stored, value.workload_key), value) for stored, value in measured)
 
@@ -74,7 +76,7 @@ def of_architectures(
 
 def of_operators(session: Session, wanted: LatencyQuery) -> tuple[tuple[WorkloadRecord, MeasurementRow], ...]:
     """The last wanted measurement of each operator workload; oldest first."""
-    query = rows_query(WorkloadRow).where(*_last_of_each(wanted, "operator")).order_by(MeasurementTable.id)
+    query = rows_query(WorkloadRow).where(*_last_of_each(wanted, "operator")).order_by(*_OLDEST_FIRST)
     return tuple((workload_record(row[0]), row_value(row)) for row in session.execute(query))
 
 
@@ -87,7 +89,7 @@ def pairs(session: Session, target: Target, kind: WorkloadKind | None, protocol_
     alike = (MeasurementTable.workload_id, MeasurementTable.calibration_id, MeasurementTable.metric)
     wanted = LatencyQuery(target, status="ok", protocol_version=protocol_version)
     query = rows_query(*(column.label(f"alike_{place}") for place, column in enumerate(alike)))
-    query = query.where(*_of_any_purpose(wanted)).order_by(*alike, MeasurementTable.id)
+    query = query.where(*_of_any_purpose(wanted)).order_by(*alike, *_OLDEST_FIRST)
     if kind is not None:
         query = query.where(WorkloadRow.kind == kind)
     found: list[Pair] = []

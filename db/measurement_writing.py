@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -152,12 +152,21 @@ def _calibration_id(session: Session, calibration: Calibration) -> int:
     return found
 
 
+def environment_digest(facts: Mapping[str, str]) -> str:
+    """What equal environments have in common: the checksum of their facts."""
+    return hashlib.sha256(compact_json(dict(sorted(facts.items()))).encode()).hexdigest()
+
+
+def environment_ids(session: Session, digests: Iterable[str]) -> Mapping[str, int]:
+    """Numbers of the stored ones among environments with these digests."""
+    query = select(Environment.digest, Environment.id).where(Environment.digest.in_(sorted(set(digests))))
+    return {row.digest: row.id for row in session.execute(query)}
+
+
 def _environment_id(session: Session, facts: Mapping[str, str]) -> int:
-    ordered = dict(sorted(facts.items()))
-    digest = hashlib.sha256(compact_json(ordered).encode()).hexdigest()
-    of_digest = select(Environment.id).where(Environment.digest == digest)
-    found = session.scalar(of_digest)
-    if found is None:
-        insert_missing(session, Environment, [{"digest": digest, "facts": ordered}])
-        found = session.scalars(of_digest).one()
-    return found
+    digest = environment_digest(facts)
+    found = environment_ids(session, [digest])
+    if not found:
+        insert_missing(session, Environment, [{"digest": digest, "facts": dict(sorted(facts.items()))}])
+        found = environment_ids(session, [digest])
+    return found[digest]

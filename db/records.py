@@ -89,6 +89,7 @@ class RunRecord:
         started_at: When it began (UTC).
         finished_at: When it ended (UTC), or None.
         summary: What came of it, as JSON; empty until it finished.
+        origin: The database that it was merged from and its number there, or None of a run of this database.
     """
 
     id: int
@@ -99,6 +100,7 @@ class RunRecord:
     started_at: datetime
     finished_at: datetime | None
     summary: Document = field(hash=False)
+    origin: Document | None = field(default=None, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -26,6 +27,9 @@ from db.records import (
     WorkloadRecord,
 )
 from db.search_repository import SearchRepository
+from db.transfer import exporting, merging
+from db.transfer.document import read_document, write_document
+from db.transfer.values import ExportFilter, MergeOutcome
 from hyctas.measurement import Calibration, Measurement, Metric, Protocol, Status
 from hyctas.target import Target, parse_target
 
@@ -111,8 +115,9 @@ class Repository(SearchRepository):
             return targets.calibrations(session, target)
 
     def latest_calibration(self, target: Target) -> Calibration | None:
-        """The calibration of a target with the highest version."""
-        return next(reversed(self.calibrations(target)), None)
+        """The calibration that holds: the last that was made here, or else the last that was merged."""
+        with self._database.reading() as session:
+            return targets.latest_calibration(session, target)
 
     # Workloads and architectures
 
@@ -251,6 +256,27 @@ class Repository(SearchRepository):
         """How many measurements pass the filter."""
         with self._database.reading() as session:
             return measurement_reading.count(session, wanted or MeasurementFilter())
+
+    # Sharing
+
+    def export_measurements(self, file: Path, wanted: ExportFilter | None = None) -> Mapping[str, int]:
+        """Write measurements, and all that they refer to, as a document; tells how many records of each kind.
+
+        Raises:
+            StorageError: The file cannot be written; what was there before is still there.
+        """
+        with self._database.snapshot() as session:
+            return write_document(file, exporting.records(session, wanted or ExportFilter()))
+
+    def merge_measurements(self, file: Path) -> MergeOutcome:
+        """Merge a document that :meth:`export_measurements` wrote, all of it or nothing.
+
+        Raises:
+            InvalidInput: It is not such a document, or was truncated or changed.
+            StorageError: The file cannot be read.
+        """
+        with self._database.writing() as session:
+            return merging.merge(session, read_document(file))
 
     # What is learned from
 

@@ -86,4 +86,5 @@ def _record(row: Row[Run, str]) -> RunRecord:
         started_at=run.started_at,
         finished_at=run.finished_at,
         summary=run.summary,
+        origin=run.origin,
     )

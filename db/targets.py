@@ -101,6 +101,14 @@ def calibrations(session: Session, target: Target) -> tuple[Calibration, ...]:
     return tuple(_calibration(row, target) for row in rows)
 
 
+def latest_calibration(session: Session, target: Target) -> Calibration | None:
+    """The calibration with the highest version of those made here, or of the merged ones where there is none."""
+    of_target = select(CalibrationRow).join(TargetRow).where(TargetRow.name == target.name)
+    rows = session.scalars(of_target.order_by(CalibrationRow.version))
+    row = max(rows, key=lambda row: (row.origin is None, row.version), default=None)
+    return None if row is None else _calibration(row, target)
+
+
 def _calibration(row: CalibrationRow, target: Target) -> Calibration:
     return Calibration(
         target=target,

@@ -26,7 +26,7 @@ COMMANDS: Final[Mapping[str, CommandSource]] = MappingProxyType(
         "targets": CommandSource("profiler.cli", "List what this machine can measure, and why not the rest."),
         "arch": CommandSource("hyctas.cli", "Show, sample and export architectures."),
         "profile": CommandSource("profiler.cli", "Measure operators or whole networks on this machine."),
-        "measurements": CommandSource("db.cli", "List measurements as a table, CSV or JSON."),
+        "measurements": CommandSource("db.cli", "List measurements; export and import them."),
         "import": CommandSource("db.cli", "Take in what others measured: tables of operators and networks."),
         "train": CommandSource("predictor.cli", "Learn the latency of a target from its measurements."),
         "evaluate": CommandSource("predictor.cli", "Score a registered model on other measurements."),

@@ -1,4 +1,4 @@
-"""The command ``hyctas measurements``: what was measured, filtered, as a table, CSV or JSON."""
+"""``hyctas measurements`` without a further command: what was measured, filtered, as a table, CSV or JSON."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ class MeasuredStatus(StrEnum):
     failed = "failed"
 
 
-def measurements(
+def list_measurements(
+    ctx: typer.Context,
     db: Annotated[str, typer.Option(help="Database URL: sqlite:///FILE or postgresql://...")] = DEFAULT_URL,
     target: Annotated[str | None, typer.Option(help="Name of the target; without the device if one has it.")] = None,
     kind: Annotated[Kind | None, typer.Option(help="Operators or whole networks.")] = None,
@@ -67,7 +68,10 @@ def measurements(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """List measurements, newest first, as a table, CSV or JSON."""
+    """List measurements, newest first, as a table, CSV or JSON; or export and import them."""
+    if ctx.invoked_subcommand is not None:
+        _refuse_options(ctx)
+        return
     if as_csv and as_json:
         raise typer.BadParameter("give either --csv or --json")
     with Repository.open(db, create=False) as repository:
@@ -80,8 +84,8 @@ def measurements(
             c_in=c_in,
             c_out=c_out,
             stride=stride,
-            since=_moment("--since", since),
-            until=_moment("--until", until, end_of_day=True),
+            since=moment("--since", since),
+            until=moment("--until", until, end_of_day=True),
             status=None if status is None else status.value,
             run_id=run,
         )
@@ -96,6 +100,15 @@ def measurements(
         _print_table(rows, total)
 
 
+def _refuse_options(ctx: typer.Context) -> None:
+    """Options before ``export`` or ``import`` would be for the list, and do nothing."""
+    for name, parameter in ((parameter.name or "", parameter) for parameter in ctx.command.params):
+        source = ctx.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            option = parameter.opts[0]
+            raise typer.BadParameter(f"{option} goes after {ctx.invoked_subcommand}, where that has it")
+
+
 def _newest(repository: Repository, wanted: MeasurementFilter, limit: int | None) -> Iterator[MeasurementRow]:
     after_id, left = 0, limit
     while left is None or left > 0:
@@ -107,15 +120,20 @@ def _newest(repository: Repository, wanted: MeasurementFilter, limit: int | None
         after_id, left = page[-1].id, None if left is None else left - size
 
 
-def _moment(option: str, text: str | None, *, end_of_day: bool = False) -> datetime | None:
+def moment(option: str, text: str | None, *, end_of_day: bool = False) -> datetime | None:
+    """The time that an option says, in UTC.
+
+    Raises:
+        InvalidInput: It is none.
+    """
     if text is None:
         return None
     try:
-        moment = as_utc(datetime.fromisoformat(text))
+        found = as_utc(datetime.fromisoformat(text))
     except ValueError:
         raise InvalidInput(option, text, "a date or time such as 2026-01-31 or 2026-01-31T12:00") from None
     is_date = len(text) <= len("2026-01-31")
-    return moment + timedelta(days=1, microseconds=-1) if end_of_day and is_date else moment
+    return found + timedelta(days=1, microseconds=-1) if end_of_day and is_date else found
 
 
 def _csv(rows: Sequence[MeasurementRow]) -> str:

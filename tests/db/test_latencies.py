@@ -77,7 +77,7 @@ def test_architectures_of_equal_graphs_share_a_latency(
         "a-alike": found["a-alike"]
     }
     assert repository.architecture_latencies(target, []) == {}
-    assert [record.key for record, _ in repository.network_latencies(target)] == ["a-x", "a-y"]
+    assert [record.key for record, _ in repository.network_latencies(target)] == ["a-alike", "a-y"]
 
 
 def test_until_gives_the_state_of_that_time(
