@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,10 @@ from search.batches import Batch
 from search.deployment.emulation import Arithmetic, FoldedNetwork
 from search.deployment.floating import Half
 from search.deployment.int8 import Int8, calibrated, image_ranges, quantised_weights
+from search.deployment.onnx_export import trained_onnx
+from search.deployment.onnx_quality import onnx_quality
+from search.deployment.precision import precision_quality
+from tests.search.deployment.conftest import TrainedNetwork
 
 PARTS = (
     *(Part(kind, 12, 20, (43,), 64, stride=2, attention="efficient") for kind in CELL_OPERATORS),
@@ -168,3 +173,18 @@ def test_ranges_of_images_are_those_of_the_model() -> None:
     expected = activation_ranges(graph, weights, [seeded_inputs(graph, 1), seeded_inputs(graph, 2)])
     assert set(found) == set(expected) == set(quantised_values(folded.graph))
     assert found == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(("precision", "near"), [("fp16", 0.01), ("int8", 0.05)])
+def test_quality_of_a_trained_model_is_near_that_of_its_emulation(
+    trained: TrainedNetwork, tmp_path: Path, precision: str, near: float
+) -> None:
+    path = tmp_path / "network.onnx"
+    ranges = image_ranges(FoldedNetwork(trained.module), trained.calibration) if precision == "int8" else {}
+    trained_onnx(trained.module, path, architecture=trained.architecture, precision=precision, ranges=ranges)
+    found = onnx_quality(path, trained.validation, trained.classes)
+    expected = precision_quality(
+        trained.module, precision, trained.validation, trained.classes, calibration=trained.calibration
+    )
+    assert found.miou > 0.7
+    assert found.miou == pytest.approx(expected.quality.miou, abs=near)
