@@ -226,7 +226,7 @@ def test_what_is_said_to_be_gone_in_11_is(name: str, real10: dict[str, Any], rea
 
 
 def uses_of_tensorrt(source: str) -> Iterator[str]:
-    """Dotted names of TensorRT's: those after ``trt.`` or ``.module.``, and attributes of variables with its objects."""
+    """Dotted names of TensorRT: those after ``trt.`` or ``.module.``, and attributes of variables with its objects."""
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.Attribute):
             continue

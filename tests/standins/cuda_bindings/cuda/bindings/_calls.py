@@ -41,6 +41,8 @@ def call(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def called(*arguments: Any) -> tuple[Any, ...]:
+        if len(arguments) != len(names):
+            raise TypeError(f"{function.__name__}() takes {len(names)} arguments ({len(arguments)} given)")
         for name, argument in zip(names, arguments, strict=True):
             _check(name, argument)
         fault = gpu().scenario.entered(function.__name__)
