@@ -2,7 +2,8 @@
 
 Several processes, one after the other, measure the same few probe workloads. The reference latencies are medians over
 all of them. The normaliser is the reference under which the probes differ least between processes. Taking none
-must beat that clearly: the few seconds of a calibration see less drift than the hours of a profile.
+must beat that clearly on a CPU: the few seconds of a calibration see less drift than the hours of a profile. On a GPU
+a reference must beat taking none: both run on the host, where they still sound the alarm if the machine changes.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from profiler.session import Session, SessionSettings
 
 DEFAULT_PROCESSES: Final = 7
 CLEARLY_BETTER: Final = 0.8
-"""Share of the best reference's error under which no normalisation is preferred."""
+"""Share of the other's error that the choice which is not the default must stay under."""
 BUSY_MACHINE: Final = 0.05
 """Error between processes above which the machine was too busy to be calibrated well."""
 SLOW_MACHINE: Final = 0.15
@@ -61,6 +62,7 @@ def calibrate(
     version: int,
     processes: int = DEFAULT_PROCESSES,
     seed: int = 0,
+    build_limit_s: float | None = None,
     on_process: Callable[[int], None] = lambda finished: None,
 ) -> Calibration:
     """Measure the references of `target`.
@@ -70,6 +72,7 @@ def calibrate(
         version: Number of the new calibration.
         processes: How many processes to measure in, at least 2.
         seed: For the order of rounds.
+        build_limit_s: See :class:`profiler.session.SessionSettings`.
         on_process: Told how many processes are finished.
 
     Raises:
@@ -79,7 +82,7 @@ def calibrate(
     protocol = Protocol(min_rounds=7, max_rounds=7)
     runs, reference_id = [], ""
     for process in range(processes):
-        settings = SessionSettings(target, protocol, "none", seed + process)
+        settings = SessionSettings(target, protocol, "none", seed + process, build_limit_s=build_limit_s)
         with Session(settings) as session:
             reference_id = session.reference_id
             runs.append(_probe(session, protocol, target))
@@ -93,17 +96,23 @@ def calibrate(
         version=version,
         compute_reference_s=median(run.reference_s("compute") for run in runs),
         memory_reference_s=median(run.reference_s("memory") for run in runs),
-        normaliser=choose_normaliser(errors),
+        normaliser=choose_normaliser(errors, on_gpu=target.on_gpu),
         process_error=errors,
         reference_id=reference_id,
         processes=processes,
     )
 
 
-def choose_normaliser(errors: Mapping[Normaliser, float]) -> Normaliser:
-    """The reference with the smallest error, or ``none`` if that is smaller by a fifth or more."""
+def choose_normaliser(errors: Mapping[Normaliser, float], *, on_gpu: bool = False) -> Normaliser:
+    """The reference with the smallest error, or ``none``.
+
+    On the CPU that the references run on, ``none`` must be better than they by a fifth. On a GPU it is the other way
+    round: speed of the host says nothing about it, so a reference must be better than ``none`` by a fifth.
+    """
     references = [normaliser for normaliser in NORMALISERS if normaliser != "none"]
     best = min(references, key=lambda normaliser: errors[normaliser])
+    if on_gpu:
+        return best if errors[best] < CLEARLY_BETTER * errors["none"] else "none"
     return "none" if errors["none"] < CLEARLY_BETTER * errors[best] else best
 
 
@@ -129,6 +138,4 @@ def _probe(session: Session, protocol: Protocol, target: Target) -> ProbeRun:
     """Measure the probes; disturbed rounds count only where there are no others."""
     graphs: dict[str, Graph] = {part.label: lower_part(part) for part in PROBES}
     measured = {outcome.name: outcome.rounds for outcome in session.measure(graphs) if outcome.failure is None}
-    return ProbeRun(
-        {name: undisturbed(rounds, protocol, target) or rounds for name, rounds in measured.items()}
-    )
+    return ProbeRun({name: undisturbed(rounds, protocol, target) or rounds for name, rounds in measured.items()})

@@ -18,7 +18,7 @@ from profiler.interruption import uninterrupted
 from profiler.noise import noise_floor, split_halves
 from profiler.plan import CHAIN, PlannedWorkload
 from profiler.store import Progress, Result, Store
-from profiler.summary import ProfileSummary, failure_counts, per_hour, reference_drift
+from profiler.summary import ProfileSummary, failure_counts, instability_counts, per_hour, reference_drift
 
 MIN_REPEATS: Final = 24
 REPEAT_SHARE: Final = 0.1
@@ -179,6 +179,7 @@ class ProfileRun:
             already_measured=len(self._known),
             measured=primary["ok"],
             unstable=primary["unstable"],
+            unstable_because=instability_counts(self._primary.values(), calibration.normaliser),
             failed=failure_counts(self._primary.values()),
             without_marginal=dict(self._blocks.without_marginal),
             remaining=len(self._plan) - len(self._known) - len(self._primary),

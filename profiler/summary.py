@@ -24,6 +24,7 @@ class ProfileSummary:
         already_measured: Those that other runs measured, before or meanwhile.
         measured: Newly measured with a stable result.
         unstable: Newly measured, flagged: kept, left out of training, measured again by the next run.
+        unstable_because: What made them unstable, by reason: throttled, without the CPU, or too wide an interval.
         failed: Newly failed, by kind and message.
         without_marginal: Operators whose chain failed, by kind and message: they have no marginal cost.
         remaining: Not reached within the budget or before an interruption.
@@ -41,6 +42,7 @@ class ProfileSummary:
     already_measured: int
     measured: int
     unstable: int
+    unstable_because: Mapping[str, int]
     failed: Mapping[str, int]
     without_marginal: Mapping[str, int]
     remaining: int
@@ -71,7 +73,13 @@ class ProfileSummary:
 
 def failure_counts(measurements: Iterable[Measurement]) -> Mapping[str, int]:
     """How many measurements failed, by kind and message."""
-    return Counter(f"{m.failure.kind}: {m.failure.message}" for m in measurements if m.failure is not None)
+    return dict(Counter(f"{m.failure.kind}: {m.failure.message}" for m in measurements if m.failure is not None))
+
+
+def instability_counts(measurements: Iterable[Measurement], normaliser: Normaliser) -> Mapping[str, int]:
+    """How many measurements are unstable, by reason."""
+    reasons = (measurement.instability(normaliser) for measurement in measurements)
+    return dict(Counter(reason for reason in reasons if reason is not None))
 
 
 def reference_drift(measurements: Iterable[Measurement], calibration: Calibration) -> float:
@@ -101,6 +109,7 @@ def summary_text(summary: ProfileSummary, calibration: Calibration, half_width: 
     lines = [
         f"{summary.measured} measured, {summary.unstable} unstable, {sum(summary.failed.values())} failed, "
         f"{summary.already_measured} were known, {summary.remaining} of {summary.planned} remain",
+        *(f"  unstable: {count} x {reason}" for reason, count in summary.unstable_because.items()),
         *(f"  failed: {count} x {reason}" for reason, count in summary.failed.items()),
         *(f"  without marginal cost: {count} x {reason}" for reason, count in summary.without_marginal.items()),
         f"noise floor: {_percent(summary.noise_between)} between processes ({summary.repeats} workloads), "

@@ -18,7 +18,8 @@ from hyctas.architecture_files import read_architectures
 from hyctas.architecture_options import with_settings
 from hyctas.sampling import sample_structured
 from hyctas.space import SearchSpace
-from profiler.cli.measuring import Options, Work, measure
+from profiler.cli.measuring import Work, measure
+from profiler.cli.options import Options, with_options
 from profiler.device import LocalMachine
 from profiler.plan import distinct, plan_networks, plan_operators, planned_network
 from profiler.probe import probe_targets
@@ -31,11 +32,7 @@ DEFAULT_DEPTH: Final = 16
 Db = Annotated[str, typer.Option("--db", help="Database URL.")]
 TargetName = Annotated[str, typer.Option("--target", help="What to measure; the device may be left out.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Budget = Annotated[float | None, typer.Option(min=1.0, help="Seconds of measuring after which nothing new is begun.")]
-Seed = Annotated[int, typer.Option(min=0, help="Equal seeds measure the same workloads.")]
 Depth = Annotated[int, typer.Option(min=1, help="Most cells of a branch.")]
-Repeats = Annotated[int | None, typer.Option(min=0, help="Workloads measured again for the noise floor.")]
-Recalibrate = Annotated[bool, typer.Option("--recalibrate", help="Measure the reference latencies anew first.")]
 Files = Annotated[
     list[str] | None,
     typer.Option(
@@ -45,7 +42,6 @@ Files = Annotated[
         "- reads stdin. May be repeated.",
     ),
 ]
-RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try again what failed in an earlier run.")]
 
 profile: Final = typer.Typer(no_args_is_help=True)
 
@@ -69,43 +65,36 @@ def targets(as_json: Json = False) -> None:
 
 @profile.command()
 @with_settings
+@with_options
 def operators(
     settings: ArchitectureDefaults,
+    options: Options,
     target: TargetName = "onnxruntime-fp32-t1",
-    budget_s: Budget = None,
-    seed: Seed = 0,
     depth: Depth = DEFAULT_DEPTH,
-    repeats: Repeats = None,
-    recalibrate: Recalibrate = False,
-    retry_failed: RetryFailed = False,
     db: Db = DEFAULT_URL,
     as_json: Json = False,
 ) -> None:
     """Measure every distinct operator of a space at one input size, alone and inside a chain."""
     plan = plan_operators(SearchSpace(name=settings.space, depth=depth), settings)
-    options = Options(seed, budget_s, repeats, recalibrate, retry_failed)
     arguments = {**_arguments(settings, options), "depth": depth}
     measure(Work("operators", plan, arguments, options), target, db, as_json=as_json)
 
 
 @profile.command()
 @with_settings
+@with_options
 def networks(
     settings: ArchitectureDefaults,
+    options: Options,
     files: Files = None,
     chosen: Annotated[
         bool, typer.Option("--chosen", help="A search chose the networks of --from: they never calibrate predictions.")
     ] = False,
     count: Annotated[int | None, typer.Option(min=1, help=f"Networks to sample; {DEFAULT_COUNT} by default.")] = None,
     target: TargetName = "onnxruntime-fp32-t1",
-    budget_s: Budget = None,
-    seed: Seed = 0,
     depth: Annotated[
         int | None, typer.Option(min=1, help=f"Most cells of a branch; {DEFAULT_DEPTH} by default.")
     ] = None,
-    repeats: Repeats = None,
-    recalibrate: Recalibrate = False,
-    retry_failed: RetryFailed = False,
     db: Db = DEFAULT_URL,
     as_json: Json = False,
 ) -> None:
@@ -114,7 +103,6 @@ def networks(
         raise typer.BadParameter("give either --from, or --count and --depth of a sample")
     if chosen and not files:
         raise typer.BadParameter("--chosen is about the networks of --from; a sample is drawn at random")
-    options = Options(seed, budget_s, repeats, recalibrate, retry_failed)
     if files:
         work = _named(files, settings, options, kind=CHOSEN if chosen else NETWORKS)
     else:
@@ -132,7 +120,9 @@ def _named(files: Sequence[str], settings: ArchitectureDefaults, options: Option
 
 
 def _sampled(count: int, depth: int, settings: ArchitectureDefaults, options: Options) -> Work:
-    sample = sample_structured(SearchSpace(name=settings.space, depth=depth), np.random.default_rng(options.seed), count, settings)
+    sample = sample_structured(
+        SearchSpace(name=settings.space, depth=depth), np.random.default_rng(options.seed), count, settings
+    )
     arguments = {**_arguments(settings, options), "depth": depth, "count": count}
     return Work(NETWORKS, plan_networks(sample), arguments, options)
 

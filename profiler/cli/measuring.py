@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
 import typer
 from rich.console import Console
 
@@ -18,33 +17,16 @@ from hyctas.architecture import Architecture
 from hyctas.measurement import Calibration, Protocol, Status
 from hyctas.target import Target
 from profiler.calibration import BUSY_MACHINE, DEFAULT_PROCESSES, calibrate
+from profiler.cli.options import Options
 from profiler.cli.progress import console_progress
 from profiler.cli.store import RepositoryStore
 from profiler.device import LocalMachine
 from profiler.plan import PlannedWorkload
-from profiler.profile import ProfileSettings, run_plan
+from profiler.profile import run_plan
 from profiler.reference import reference_id
 from profiler.summary import summary_json, summary_text
 
 EXIT_INTERRUPTED: Final = 130
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What both commands let one choose about the measuring."""
-
-    seed: int
-    budget_s: float | None
-    repeats: int | None
-    recalibrate: bool
-    retry_failed: bool
-
-    def settings(self, calibration: Calibration, run_id: int) -> ProfileSettings:
-        """How to measure. Each run has an order of its own, so that two at once do not meet all the time."""
-        seed = int(np.random.SeedSequence([self.seed, run_id]).generate_state(1)[0])
-        return ProfileSettings(
-            calibration, seed=seed, budget_s=self.budget_s, repeats=self.repeats, retry_failed=self.retry_failed
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +62,7 @@ def measure(work: Work, target_name: str, db: str, *, as_json: bool) -> None:
     with Repository.open(db) as repository:
         repository.mark_interrupted()
         repository.ensure_target(target, machine.facts(target))
-        calibration = _calibration(repository, target, console, again=work.options.recalibrate)
+        calibration = _calibration(repository, target, console, work.options)
         run_id = repository.start_run(work.kind, target, work.arguments)
         store = RepositoryStore(repository, run_id, calibration)
         store.add_networks(work.named)
@@ -106,14 +88,14 @@ def _status_of(networks: Sequence[PlannedWorkload], store: RepositoryStore) -> d
     }
 
 
-def _calibration(repository: Repository, target: Target, console: Console, *, again: bool) -> Calibration:
+def _calibration(repository: Repository, target: Target, console: Console, options: Options) -> Calibration:
     """The target's calibration; made now where there is none, or where the reference code changed."""
     latest = repository.latest_calibration(target)
-    if latest is not None and not again and latest.reference_id == reference_id():
+    if latest is not None and not options.recalibrate and latest.reference_id == reference_id():
         return latest
     version = 1 if latest is None else latest.version + 1
     with console.status(f"calibrating {target} in {DEFAULT_PROCESSES} processes"):
-        calibration = calibrate(target, version=version)
+        calibration = calibrate(target, version=version, build_limit_s=options.build_limit_s)
     repository.add_calibration(calibration)
     error = calibration.process_error[calibration.normaliser]
     if error > BUSY_MACHINE:

@@ -57,6 +57,29 @@ def test_smallest_error_wins_unless_no_reference_is_clearly_better(
     assert choose_normaliser(dict(zip(NORMALISERS, errors, strict=True))) == chosen
 
 
+@pytest.mark.parametrize(
+    ("errors", "chosen"),
+    [
+        ((0.010, 0.20, 0.20, 0.20), "none"),
+        ((0.010, 0.009, 0.20, 0.20), "none"),
+        ((0.10, 0.009, 0.02, 0.02), "compute"),
+        ((0.0, 0.0, 0.0, 0.0), "none"),
+    ],
+)
+def test_on_a_gpu_references_of_the_host_must_be_clearly_better(errors: tuple[float, ...], chosen: Normaliser) -> None:
+    assert choose_normaliser(dict(zip(NORMALISERS, errors, strict=True)), on_gpu=True) == chosen
+
+
+def test_gpu_is_calibrated_by_its_own_clock_while_references_run_on_the_host(
+    gpu_target: Target, staged: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("profiler.session.RUNTIMES", staged)
+    calibration = calibrate(gpu_target, version=1, processes=2)
+    assert (calibration.normaliser, calibration.reference_s) == ("none", 1.0)
+    assert calibration.process_error["none"] == 0.0
+    assert calibration.compute_reference_s > 0.0 and calibration.memory_reference_s > 0.0
+
+
 def test_latency_is_the_median_ratio(round_of: MakeRound) -> None:
     run = ProbeRun({"probe": tuple(round_of(sample, 0.002) for sample in (0.004, 0.006, 0.100))})
     assert run.latency("probe", "compute") == pytest.approx(3.0)
@@ -78,6 +101,9 @@ def test_calibration_of_this_machine(target: Target) -> None:
     assert calibration.reference_id == reference_id()
 
 
-def test_target_without_a_runtime_cannot_be_calibrated(staged: Mapping[str, str]) -> None:
-    with pytest.raises(RuntimeUnavailable, match="no runtime 'openvino' here"):
-        calibrate(parse_target("bench/openvino-fp32-t1"), version=1, processes=2)
+def test_target_without_a_runtime_cannot_be_calibrated(
+    staged: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("profiler.session.RUNTIMES", staged)
+    with pytest.raises(RuntimeUnavailable, match="no runtime 'tensorrt' here"):
+        calibrate(parse_target("bench/tensorrt-fp32"), version=1, processes=2)

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,11 @@ from db.repository import Repository
 from hyctas.__main__ import app
 from hyctas.architecture import ArchitectureDefaults
 from hyctas.architecture_json import read_architecture, to_json
-from hyctas.measurement import Calibration
+from hyctas.measurement import Calibration, DeviceConditions, Protocol
 from hyctas.sampling import sample_structured
 from hyctas.space import SearchSpace
 from hyctas.target import Target
+from profiler.cli.options import Options
 from profiler.device import device_facts
 from profiler.reference import reference_id
 
@@ -183,11 +184,66 @@ def test_words_without_json(url: str) -> None:
     assert "noise floor" in result.stdout and "workloads an hour" in result.stdout
 
 
-def test_runtime_that_is_not_here_is_one_clear_error(url: str) -> None:
+def test_gpu_target_without_a_gpu_is_one_clear_error(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    monkeypatch.delenv("HYCTAS_GPU_DEVICE", raising=False)
     result = run("profile", "networks", "--count", "1", "--target", "tensorrt-fp16", "--db", url, *SIZE)
     assert result.exit_code == 1
-    assert "no runtime 'tensorrt' here; known: onnxruntime, torch" in result.stderr
+    assert "no NVIDIA GPU is known here" in result.stderr and "HYCTAS_GPU_DEVICE=" in result.stderr
     assert result.stdout == ""
+
+
+def test_runtime_that_is_not_here_is_one_clear_error(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("profiler.session.RUNTIMES", {"torch": "profiler.runtimes.torch:TorchRuntime"})
+    result = run("profile", "networks", "--count", "1", "--target", "bench/tensorrt-fp16", "--db", url, *SIZE)
+    assert result.exit_code == 1
+    assert "no runtime 'tensorrt' here; known: torch" in result.stderr
+    assert result.stdout == ""
+
+
+def test_options_of_measuring_reach_the_protocol_and_the_process() -> None:
+    options = Options(build_limit_s=5.0, accept_power_cap=True, seed=3)
+    assert options.protocol == Protocol(reject_power_cap=False)
+    assert Options().protocol == Protocol()
+
+
+def test_gpu_target_is_measured_by_its_metric(
+    url: str, gpu_target: Target, staged: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("blocks", "session"):
+        monkeypatch.setattr(f"profiler.{module}.RUNTIMES", staged)
+    monkeypatch.setattr("profiler.calibration.DEFAULT_PROCESSES", 2)
+    monkeypatch.setenv("HYCTAS_GPU_DEVICE", gpu_target.device)
+    options = ("--target", gpu_target.local_name, "--repeats", "0", "--build-limit", "60", "--accept-power-cap")
+    found = document(run("profile", "networks", "--count", "2", "--db", url, *SIZE, *options, "--json"))
+    assert (found["target"], found["measured"]) == (gpu_target.name, 2)
+    with Repository.open(url) as repository:
+        rows = repository.network_latencies(gpu_target)
+        whole = repository.measurement(rows[0][1].id)
+        (record,) = repository.runs(gpu_target)
+    assert {(row.metric, row.latency_s, row.normaliser) for _, row in rows} == {("compute_time", 0.002, "none")}
+    assert whole.rounds[0].conditions == DeviceConditions(sm_clock_hz=2e9, temperature_c=50.0)
+    assert whole.protocol.reject_power_cap is False
+    assert (record.arguments["build_limit_s"], record.arguments["accept_power_cap"]) == (60.0, True)
+
+
+def test_throttled_gpu_gives_unstable_results_that_say_why(
+    url: str, gpu_target: Target, calibration: Calibration, staged: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("blocks", "session"):
+        monkeypatch.setattr(f"profiler.{module}.RUNTIMES", staged)
+    monkeypatch.setenv("STAGED_THROTTLE", "sw_power_cap")
+    with Repository.open(url) as repository:
+        repository.ensure_target(gpu_target, {})
+        repository.add_calibration(
+            replace(calibration, target=gpu_target, normaliser="none", reference_id=reference_id())
+        )
+    options = ("--target", gpu_target.name, "--repeats", "0", "--count", "1", "--db", url, *SIZE, "--json")
+    found = document(run("profile", "networks", *options))
+    assert (found["measured"], found["unstable"]) == (0, 1)
+    assert found["unstable_because"] == {"all rounds were disturbed: sw_power_cap": 1}
+    again = document(run("profile", "networks", *options, "--accept-power-cap"))
+    assert (again["measured"], again["unstable"]) == (1, 0)
 
 
 @pytest.fixture

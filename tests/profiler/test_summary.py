@@ -10,13 +10,22 @@ import pytest
 
 from hyctas.measurement import Calibration, Failure, Measurement, Protocol, Round
 from profiler.session import Timing
-from profiler.summary import ProfileSummary, failure_counts, per_hour, reference_drift, summary_json, summary_text
+from profiler.summary import (
+    ProfileSummary,
+    failure_counts,
+    instability_counts,
+    per_hour,
+    reference_drift,
+    summary_json,
+    summary_text,
+)
 
 SUMMARY = ProfileSummary(
     planned=10,
     already_measured=2,
     measured=5,
     unstable=1,
+    unstable_because={"all rounds were disturbed: sw_power_cap": 1},
     failed={"crash: SIGSEGV": 1},
     without_marginal={"build: no": 2},
     remaining=1,
@@ -35,6 +44,7 @@ def test_words_name_every_number(calibration: Calibration) -> None:
     text = summary_text(SUMMARY, calibration, 0.01)
     for part in (
         "5 measured, 1 unstable, 1 failed, 2 were known, 1 of 10 remain",
+        "unstable: 1 x all rounds were disturbed: sw_power_cap",
         "failed: 1 x crash: SIGSEGV",
         "without marginal cost: 2 x build: no",
         "1.23% between processes (3 workloads), unknown within one",
@@ -75,6 +85,23 @@ def test_failures_are_counted_by_reason(measurement: Callable[..., Measurement])
     crash, timeout = Failure("crash", "x"), Failure("timeout", "y")
     measurements = [measurement(failure=crash), measurement(failure=timeout), measurement(failure=crash), measurement()]
     assert failure_counts(measurements) == {"crash: x": 2, "timeout: y": 1}
+
+
+def test_counts_survive_json(measurement: Callable[..., Measurement], round_of: Callable[..., Round]) -> None:
+    failed = failure_counts([measurement(failure=Failure("crash", "x"))])
+    unstable = instability_counts([measurement(*[round_of(cpu=0.5)] * 5)], "none")
+    document = json.loads(json.dumps(summary_json(replace(SUMMARY, failed=failed, unstable_because=unstable))))
+    assert document["failed"] == {"crash: x": 1}
+    assert document["unstable_because"] == {"all rounds were disturbed: shared CPU": 1}
+
+
+def test_reasons_of_instability_are_counted(
+    measurement: Callable[..., Measurement], round_of: Callable[..., Round], calibration: Calibration
+) -> None:
+    alone, starved = measurement(*[round_of()] * 5), measurement(*[round_of(cpu=0.5)] * 5)
+    scattered = measurement(*[round_of(0.003 * step) for step in range(1, 6)])
+    counts = instability_counts([alone, starved, scattered, starved, measurement()], calibration.normaliser)
+    assert counts == {"all rounds were disturbed: shared CPU": 2, "the interval is too wide": 1}
 
 
 def test_drift_is_that_of_the_reference_that_normalises(
