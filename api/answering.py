@@ -14,7 +14,9 @@ import msgspec
 from api.problem import Problem, ProblemError, invalid, plain
 from hyctas.architecture import Architecture, ArchitectureDefaults
 from hyctas.architecture_json import decode_defaults, decode_each
+from hyctas.document import relocated
 from hyctas.errors import InvalidArchitecture, InvalidInput
+from hyctas.fasterseg_table import check_release_lookup
 from hyctas.prediction import Prediction, Tier
 from hyctas.prediction_json import WirePrediction, prediction_to_wire
 from predictor.measured import MeasuredNetwork, measured_prediction
@@ -36,6 +38,7 @@ class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):
         defaults: What release formats do not carry.
         model_id: Ask this model, which may be an old one.
         measured_until: Use no measurement stored after this time.
+        release_lookup: Look operators up as FasterSeg's release does; measured networks are predicted too then.
     """
 
     target: str
@@ -44,6 +47,7 @@ class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):
     defaults: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     model_id: str | None = None
     measured_until: datetime | None = None
+    release_lookup: bool = False
 
 
 class PredictionProblem(msgspec.Struct, frozen=True):
@@ -100,10 +104,15 @@ class Answerer:
         measured = self._models.measured(predictor.target, request.measured_until)
         items, at = _items(request)
         found = decode_each(items, _defaults(request), at=at)
+        if request.release_lookup:
+            found = [_looked_up(item, f"{at}[{index}]") for index, item in enumerate(found)]
         if request.architecture is not msgspec.UNSET:
             found = [_relocated(item) for item in found]
         networks = [item for item in found if isinstance(item, Architecture)]
-        predictions = _answers(networks, predictor, measured, breakdown=breakdown)
+        if request.release_lookup:
+            predictions = _as_released(networks, predictor, breakdown=breakdown)
+        else:
+            predictions = _answers(networks, predictor, measured, breakdown=breakdown)
         self._counted(Counter([prediction.tier for prediction in predictions]))
         answers = iter(predictions)
         results = [
@@ -176,6 +185,22 @@ def _answers(
     if measured:
         answers = [_measured(answer.key, measured) or answer for answer in answers]
     return answers
+
+
+def _looked_up(item: Architecture | InvalidArchitecture, at: str) -> Architecture | InvalidArchitecture:
+    """An architecture that FasterSeg's release could look up, or why it could not."""
+    if isinstance(item, Architecture):
+        try:
+            check_release_lookup(item)
+        except InvalidArchitecture as error:
+            return relocated(error, at)
+    return item
+
+
+def _as_released(networks: Sequence[Architecture], predictor: Predictor, *, breakdown: bool) -> list[WirePrediction]:
+    """Predictions under the look-up of FasterSeg's release; what was measured is left out of account."""
+    predictions = predictor.predict(networks, breakdown=breakdown, release_lookup=True)
+    return [prediction_to_wire(network.key, found) for network, found in zip(networks, predictions, strict=True)]
 
 
 def _predicted(networks: Sequence[Architecture], predictor: Predictor) -> list[WirePrediction]:

@@ -80,6 +80,7 @@ class AsyncClient:
         breakdown: bool = False,
         model_id: str | None = None,
         measured_until: datetime | None = None,
+        release_lookup: bool = False,
     ) -> Prediction:
         """Predict one architecture; arguments as in :class:`hyctas.client_wire.Question`.
 
@@ -89,7 +90,7 @@ class AsyncClient:
             UnknownModel: Nor that one.
             ClientError: No answer came, or another one than expected.
         """
-        question = Question(target, defaults, breakdown, model_id, measured_until)
+        question = Question(target, defaults, breakdown, model_id, measured_until, release_lookup)
         return one_answer(await self._send(question.about(architecture)))
 
     async def predict_each(
@@ -101,6 +102,7 @@ class AsyncClient:
         breakdown: bool = False,
         model_id: str | None = None,
         measured_until: datetime | None = None,
+        release_lookup: bool = False,
     ) -> AsyncIterator[Answer]:
         """Predict architectures in batches, in their order; a bad one has its error in its place.
 
@@ -109,7 +111,7 @@ class AsyncClient:
             UnknownModel: Nor that one.
             ClientError: No answer came, or another one than expected.
         """
-        question = Question(target, defaults, breakdown, model_id, measured_until)
+        question = Question(target, defaults, breakdown, model_id, measured_until, release_lookup)
         for part in parts(architectures):
             for answer in each_answer(await self._send(question.about_each(part)), len(part)):
                 yield answer
@@ -123,6 +125,7 @@ class AsyncClient:
         breakdown: bool = False,
         model_id: str | None = None,
         measured_until: datetime | None = None,
+        release_lookup: bool = False,
     ) -> AsyncIterator[Prediction]:
         """Predict architectures that are all expected to be good ones.
 
@@ -137,6 +140,7 @@ class AsyncClient:
             breakdown=breakdown,
             model_id=model_id,
             measured_until=measured_until,
+            release_lookup=release_lookup,
         )
         index = 0
         async for answer in answers:

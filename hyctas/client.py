@@ -87,6 +87,7 @@ class Client:
         breakdown: bool = False,
         model_id: str | None = None,
         measured_until: datetime | None = None,
+        release_lookup: bool = False,
     ) -> Prediction:
         """Predict one architecture; arguments as in :class:`hyctas.client_wire.Question`.
 
@@ -96,7 +97,7 @@ class Client:
             UnknownModel: Nor that one.
             ClientError: No answer came, or another one than expected.
         """
-        question = Question(target, defaults, breakdown, model_id, measured_until)
+        question = Question(target, defaults, breakdown, model_id, measured_until, release_lookup)
         return one_answer(self._send(question.about(architecture)))
 
     def predict_each(
@@ -108,6 +109,7 @@ class Client:
         breakdown: bool = False,
         model_id: str | None = None,
         measured_until: datetime | None = None,
+        release_lookup: bool = False,
     ) -> Iterator[Answer]:
         """Predict architectures in batches, in their order; a bad one has its error in its place.
 
@@ -116,7 +118,7 @@ class Client:
             UnknownModel: Nor that one.
             ClientError: No answer came, or another one than expected.
         """
-        question = Question(target, defaults, breakdown, model_id, measured_until)
+        question = Question(target, defaults, breakdown, model_id, measured_until, release_lookup)
         for part in parts(architectures):
             yield from each_answer(self._send(question.about_each(part)), len(part))
 
@@ -129,6 +131,7 @@ class Client:
         breakdown: bool = False,
         model_id: str | None = None,
         measured_until: datetime | None = None,
+        release_lookup: bool = False,
     ) -> Iterator[Prediction]:
         """Predict architectures that are all expected to be good ones.
 
@@ -143,6 +146,7 @@ class Client:
             breakdown=breakdown,
             model_id=model_id,
             measured_until=measured_until,
+            release_lookup=release_lookup,
         )
         return (at_index(answer, index) for index, answer in enumerate(answers))
 

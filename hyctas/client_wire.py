@@ -57,6 +57,7 @@ class Question:
         breakdown: Ask what each part contributes.
         model_id: Ask this model instead of the newest.
         measured_until: Use no measurement stored after this time.
+        release_lookup: Look operators up as FasterSeg's release does, whose stored latencies that repeats.
     """
 
     target: str
@@ -64,6 +65,7 @@ class Question:
     breakdown: bool = False
     model_id: str | None = None
     measured_until: datetime | None = None
+    release_lookup: bool = False
 
     def about(self, architecture: Asked) -> Call:
         """The request for one architecture."""
@@ -74,8 +76,14 @@ class Question:
         return self._call({"architectures": [_document(architecture) for architecture in architectures]})
 
     def _call(self, asked: Mapping[str, Any]) -> Call:
-        pins = {"defaults": self.defaults, "model_id": self.model_id, "measured_until": self.measured_until}
+        pins: dict[str, Any] = {
+            "defaults": self.defaults,
+            "model_id": self.model_id,
+            "measured_until": self.measured_until,
+        }
         given = {name: value for name, value in pins.items() if value is not None}
+        if self.release_lookup:
+            given["release_lookup"] = True
         body = msgspec.json.encode({"target": self.target, **asked, **given})
         return Call("POST", "/predict", {"breakdown": "true"} if self.breakdown else {}, body)
 

@@ -11,7 +11,7 @@ Three things about it are no mistakes of ours:
   of two kinds (``conv_norm_3x3`` and ``conv``), so that each keeps the entry that was measured for its role.
 * A skip that keeps its scale is an identity, whatever output channels its key names: all keys of one input are the same
   part, and its cost is their median.
-* The release looks ``conv_2x_downup`` up under the key of ``conv_2x``. :func:`release_lookup` repeats that, to
+* The release looks ``conv_2x_downup`` up under the key of ``conv_2x``. :func:`release_lookup_part` repeats that, to
   reproduce the latencies that it stores.
 
 A network's latency is the sum of its parts' entries; parts of :data:`FREE_KINDS` have none and count nothing.
@@ -59,7 +59,7 @@ def table_part(key: str) -> Part | None:
     return None
 
 
-def release_lookup(part: Part) -> Part:
+def release_lookup_part(part: Part) -> Part:
     """The part whose entry the release takes for `part`: ``conv_2x`` in place of ``conv_2x_downup``."""
     return replace(part, kind="conv_2x") if part.kind == "downup_2x" else part
 

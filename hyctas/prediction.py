@@ -33,13 +33,16 @@ class Contribution:
         part: ``"stem"``, ``"branches[0].cells[3]"``, ``"fusion"``, ``"head"`` ...
         kind: The operator's kind.
         latency_s: Seconds it adds.
-        source: ``"measured"`` where the operator was measured on this target, else ``"estimated"``.
+        source: ``"measured"`` where the operator was measured on this target, ``"free"`` where the table that has the
+            others counts nothing for it, else ``"estimated"``.
+        entry: Its key in the published table that its cost is from; empty where there is none.
     """
 
     part: str
     kind: str
     latency_s: float
-    source: Literal["measured", "estimated"]
+    source: Literal["measured", "free", "estimated"]
+    entry: str = ""
 
 
 @dataclass(frozen=True, slots=True)

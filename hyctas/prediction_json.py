@@ -13,13 +13,14 @@ from hyctas.prediction import Contribution, ExpectedError, Prediction, Tier
 _MS: Final = 1e3
 
 
-class WireContribution(msgspec.Struct, frozen=True):
-    """What one part adds; see :class:`hyctas.prediction.Contribution`."""
+class WireContribution(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one part adds; see :class:`hyctas.prediction.Contribution`. Without an entry there is no such field."""
 
     part: str
     kind: str
     latency_ms: float
-    source: Literal["measured", "estimated"]
+    source: Literal["measured", "free", "estimated"]
+    entry: str = ""
 
 
 class WirePrediction(msgspec.Struct, frozen=True):
@@ -39,7 +40,9 @@ class WirePrediction(msgspec.Struct, frozen=True):
 
 def prediction_to_wire(key: str, prediction: Prediction) -> WirePrediction:
     """The answer for the architecture with that key; the breakdown is null unless it was asked for."""
-    breakdown = tuple(WireContribution(c.part, c.kind, c.latency_s * _MS, c.source) for c in prediction.breakdown)
+    breakdown = tuple(
+        WireContribution(c.part, c.kind, c.latency_s * _MS, c.source, c.entry) for c in prediction.breakdown
+    )
     return WirePrediction(
         key=key,
         latency_ms=prediction.latency_s * _MS,
@@ -76,7 +79,9 @@ def prediction_from_json(document: Mapping[str, Any]) -> Prediction:
         high_s=wire.high_ms / _MS,
         coverage=wire.coverage,
         tier=wire.tier,
-        breakdown=tuple(Contribution(c.part, c.kind, c.latency_ms / _MS, c.source) for c in wire.breakdown or ()),
+        breakdown=tuple(
+            Contribution(c.part, c.kind, c.latency_ms / _MS, c.source, c.entry) for c in wire.breakdown or ()
+        ),
         unsupported=wire.unsupported,
         model_id=wire.model_id,
         expected_error=wire.expected_error,

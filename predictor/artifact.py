@@ -54,11 +54,13 @@ class _Knowledge(msgspec.Struct, frozen=True):
     intervals: Intervals
     trained: TrainedRange | None
     expected_error: ExpectedError | None
+    free_kinds: tuple[str, ...] = ()
 
 
 class _PricedPart(msgspec.Struct, frozen=True):
     part: Part
     cost_s: float
+    entry: str = ""
 
 
 class _Manifest(msgspec.Struct, frozen=True):
@@ -124,8 +126,12 @@ def _files(knowledge: Knowledge) -> dict[str, bytes]:
     prior = knowledge.latency.prior
     strength = None if np.isinf(prior.strength) else prior.strength
     weights = dict(zip(COLUMNS, prior.weights.tolist(), strict=True))
-    content = _Knowledge(weights, strength, knowledge.intervals, knowledge.trained, knowledge.expected_error)
-    parts = [_PricedPart(part, cost_s) for part, cost_s in knowledge.costs.measured.items()]
+    costs = knowledge.costs
+    free_kinds = tuple(sorted(costs.free_kinds))
+    content = _Knowledge(
+        weights, strength, knowledge.intervals, knowledge.trained, knowledge.expected_error, free_kinds
+    )
+    parts = [_PricedPart(part, cost_s, costs.entries.get(part, "")) for part, cost_s in costs.measured.items()]
     files = {"knowledge.json": _json(content), "operators.json": _json(parts)}
     if knowledge.latency.correction is not None:
         files["booster.json"] = knowledge.latency.correction.booster
@@ -148,6 +154,8 @@ def _knowledge(manifest: _Manifest, files: Mapping[str, bytes], path: Path) -> K
         costs=OperatorCosts(
             {priced.part: priced.cost_s for priced in parts},
             None if estimator is None else OperatorEstimator.from_arrays(_unpack(estimator, path / "estimator.npz")),
+            {priced.part: priced.entry for priced in parts if priced.entry},
+            frozenset(content.free_kinds),
         ),
         latency=Latency(prior, None if booster is None else Correction.from_booster(booster)),
         trained=content.trained,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean, stdev
 
@@ -92,6 +92,7 @@ def repeated_splits(
     networks: Sequence[NetworkSample],
     operators: Sequence[OperatorSample],
     *,
+    free_kinds: Collection[str] = (),
     splits: int = 10,
     seed: int = 0,
 ) -> Mapping[str, Spread]:
@@ -113,7 +114,8 @@ def repeated_splits(
         order = rng.permutation(len(drawn))
         half = len(drawn) // 2
         known, unseen = ([drawn[position] for position in part] for part in (order[:half], order[half:]))
-        evaluation = evaluate(Predictor(train(target, [*known, *chosen], operators, seed=split), "split"), unseen)
+        knowledge = train(target, [*known, *chosen], operators, free_kinds=free_kinds, seed=split)
+        evaluation = evaluate(Predictor(knowledge, "split"), unseen)
         kept = {"coverage": evaluation.coverage.share, "mean_width": evaluation.coverage.mean_width}
         figures.append({**asdict(evaluation.scores), **kept})
     return {name: _spread([figure[name] for figure in figures]) for name in figures[0]} if figures else {}

@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 from hyctas.architecture import Architecture
 from hyctas.decomposition import decompose
+from hyctas.fasterseg_table import release_lookup_part
+from hyctas.parts import Part
 from hyctas.prediction import Contribution, Prediction, Tier
 from predictor.correction import correction_inputs
 from predictor.encoding import EncodedBatch, Encoder
@@ -68,14 +70,18 @@ class Predictor:
         """Full name of the target."""
         return self.knowledge.target
 
-    def predict(self, architectures: Sequence[Architecture], *, breakdown: bool = False) -> list[Prediction]:
+    def predict(
+        self, architectures: Sequence[Architecture], *, breakdown: bool = False, release_lookup: bool = False
+    ) -> list[Prediction]:
         """Predict networks.
 
         Args:
             architectures: Any networks; those outside of what was measured are said to be extrapolated.
             breakdown: Add what each part contributes; the contributions sum to the latency.
+            release_lookup: Take for each part the cost that FasterSeg's release takes for it; see
+                :mod:`hyctas.fasterseg_table`.
         """
-        batch = self.predict_batch(architectures)
+        batch = self.predict_batch(architectures, release_lookup=release_lookup)
         k = self.knowledge
         return [
             Prediction(
@@ -84,7 +90,9 @@ class Predictor:
                 high_s=float(batch.high_s[index]),
                 coverage=k.intervals.coverage,
                 tier=batch.tiers[index],
-                breakdown=self._breakdown(architecture, float(batch.latency_s[index])) if breakdown else (),
+                breakdown=self._breakdown(architecture, float(batch.latency_s[index]), release_lookup=release_lookup)
+                if breakdown
+                else (),
                 unsupported=batch.unsupported[index],
                 model_id=self.model_id,
                 expected_error=k.expected_error if batch.tiers[index] == "learned" else None,
@@ -92,12 +100,12 @@ class Predictor:
             for index, architecture in enumerate(architectures)
         ]
 
-    def predict_batch(self, architectures: Sequence[Architecture]) -> PredictedBatch:
+    def predict_batch(self, architectures: Sequence[Architecture], *, release_lookup: bool = False) -> PredictedBatch:
         """Predict networks without breakdowns: the fast way."""
         if not architectures:
             return PredictedBatch(np.zeros(0), np.zeros(0), np.zeros(0), [], [])
         with self._lock:
-            batch = self._encode(architectures)
+            batch = self._encode(architectures, release_lookup=release_lookup)
             additive_s = batch.sums(self._cost_s[:, None])[:, 0]
             latency_s = additive_s * self._factor(batch)
             unsupported = self._unsupported(batch)
@@ -115,15 +123,20 @@ class Predictor:
     def _reset(self) -> None:
         self._table = PartTable(self.knowledge.costs)
         self._encoder = Encoder(self._table.row_of)
+        self._release_encoder = Encoder(self._row_of_release_lookup)
         self._cost_s = np.zeros(0)
         self._labels: list[str] = []
-        """Of each row, the label of its part if the part's cost was not measured, else empty."""
+        """Of each row, the label of its part if the part's cost is a guess, else empty."""
         self._any_guessed = False
 
-    def _encode(self, architectures: Sequence[Architecture]) -> EncodedBatch:
-        if len(self._table.parts) > MAX_ROWS or self._encoder.settings_count > MAX_SETTINGS:
+    def _row_of_release_lookup(self, part: Part) -> int:
+        return self._table.row_of(release_lookup_part(part))
+
+    def _encode(self, architectures: Sequence[Architecture], *, release_lookup: bool = False) -> EncodedBatch:
+        settings = self._encoder.settings_count + self._release_encoder.settings_count
+        if len(self._table.parts) > MAX_ROWS or settings > MAX_SETTINGS:
             self._reset()
-        batch = self._encoder.encode(architectures)
+        batch = (self._release_encoder if release_lookup else self._encoder).encode(architectures)
         self._price_new_rows()
         return batch
 
@@ -134,8 +147,9 @@ class Predictor:
             new = self._table.matrix[known:]
             self._cost_s = np.concatenate([self._cost_s, (new * self._weights).sum(axis=1)])
             for part, source in zip(self._table.parts[known:], self._table.sources[known:], strict=True):
-                self._labels.append("" if source == "measured" else part.label)
-                self._any_guessed |= source != "measured"
+                certain = source in ("measured", "free")
+                self._labels.append("" if certain else part.label)
+                self._any_guessed |= not certain
 
     def _factor(self, batch: EncodedBatch) -> Array | float:
         """What the correction multiplies the additive latency by."""
@@ -186,20 +200,24 @@ class Predictor:
         ]
         return np.array(widths)
 
-    def _breakdown(self, architecture: Architecture, latency_s: float) -> tuple[Contribution, ...]:
+    def _breakdown(
+        self, architecture: Architecture, latency_s: float, *, release_lookup: bool
+    ) -> tuple[Contribution, ...]:
         """Contributions by part: the additive ones, scaled so that they sum to the latency."""
         placed = decompose(architecture).parts
+        row_of = self._row_of_release_lookup if release_lookup else self._table.row_of
         with self._lock:
-            rows = [self._table.row_of(part.part) for part in placed]
+            rows = [row_of(part.part) for part in placed]
             self._price_new_rows()
             costs = self._cost_s[rows]
             sources = [self._table.sources[row] for row in rows]
+            entries = [self.knowledge.costs.entries.get(self._table.parts[row], "") for row in rows]
         scale = latency_s / float(costs.sum()) if costs.sum() > 0.0 else 0.0
         return tuple(
             Contribution(
-                part.place, part.part.kind, float(cost) * scale, "measured" if source == "measured" else "estimated"
+                part.place, part.part.kind, float(cost) * scale, "estimated" if source == "unknown" else source, entry
             )
-            for part, cost, source in zip(placed, costs, sources, strict=True)
+            for part, cost, source, entry in zip(placed, costs, sources, entries, strict=True)
         )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Final, Literal
 
@@ -12,7 +12,7 @@ from hyctas.parts import Part
 from predictor.operator_estimator import OperatorEstimator, fit_operator_estimator
 from predictor.samples import OperatorSample
 
-Source = Literal["measured", "estimated", "unknown"]
+Source = Literal["measured", "free", "estimated", "unknown"]
 MIN_ROWS: Final = 20
 """Fewer measured operators do not teach anything about others."""
 MIN_CHAINED: Final = 3
@@ -36,15 +36,21 @@ class OperatorCosts:
     Attributes:
         measured: Seconds by part.
         estimator: Costs of other parts; None where too little was measured.
+        entries: Of parts whose cost stands in a published table, the key there.
+        free_kinds: Kinds that such a table counts nothing for.
     """
 
     measured: Mapping[Part, float]
     estimator: OperatorEstimator | None
+    entries: Mapping[Part, str] = field(default_factory=dict)
+    free_kinds: frozenset[str] = frozenset()
 
     def cost(self, part: Part) -> OperatorCost:
         """Cost of `part`; zero with source ``unknown`` if nothing is known."""
         if (cost_s := self.measured.get(part)) is not None:
             return OperatorCost(cost_s, "measured")
+        if part.kind in self.free_kinds:
+            return OperatorCost(0.0, "free")
         if self.estimator is None:
             return OperatorCost(0.0, "unknown")
         return OperatorCost(float(self.estimator.cost_s([part])[0]), "estimated")
@@ -55,19 +61,48 @@ class OperatorCosts:
         return bool(self.measured)
 
 
-def learn_operator_costs(samples: Iterable[OperatorSample], *, seed: int = 0) -> OperatorCosts:
+def learn_operator_costs(
+    samples: Iterable[OperatorSample], *, free_kinds: Collection[str] = (), seed: int = 0
+) -> OperatorCosts:
     """Keep what was measured, and fit the estimator of the rest.
 
     A cost is what an operator adds inside a network: its marginal latency if it was chained, else its latency alone
-    times the share that chained operators of its kind add.
+    times the share that chained operators of its kind add. The entry of a published table counts as it stands, the
+    median where several name the same operator; measurements of our own go before it.
+
+    Args:
+        samples: What was measured.
+        free_kinds: Kinds that a table counts nothing for.
+        seed: Of the estimator.
     """
     known = list(samples)
-    share_of, share_of_others = marginal_shares(known)
-    measured = {}
-    for sample in known:
+    own = [sample for sample in known if not sample.entry]
+    tabled = _entries_by_part(known)
+    share_of, share_of_others = marginal_shares(own)
+    measured = {part: median(sample.latency_s for sample in entries) for part, entries in tabled.items()}
+    for sample in own:
         alone_s = sample.latency_s * share_of.get(sample.part.kind, share_of_others)
         measured[sample.part] = alone_s if sample.plausible_marginal_s is None else sample.plausible_marginal_s
-    return OperatorCosts(measured, fit_operator_estimator(measured, seed=seed) if len(measured) >= MIN_ROWS else None)
+    measured_here = {sample.part for sample in own}
+    return OperatorCosts(
+        measured,
+        fit_operator_estimator(measured, seed=seed) if len(measured) >= MIN_ROWS else None,
+        {part: _named(entries) for part, entries in tabled.items() if part not in measured_here},
+        frozenset(free_kinds),
+    )
+
+
+def _entries_by_part(samples: Iterable[OperatorSample]) -> Mapping[Part, Sequence[OperatorSample]]:
+    found = defaultdict(list)
+    for sample in samples:
+        if sample.entry:
+            found[sample.part].append(sample)
+    return found
+
+
+def _named(entries: Sequence[OperatorSample]) -> str:
+    first, *others = sorted(sample.entry for sample in entries)
+    return f"{first} and {len(others)} more" if others else first
 
 
 def marginal_shares(samples: Sequence[OperatorSample]) -> tuple[Mapping[str, float], float]:

@@ -44,7 +44,11 @@ def described_prediction(name: str, prediction: Prediction) -> str:
     if p.unsupported:
         first, more = p.unsupported[:NAMED_PARTS], len(p.unsupported) - NAMED_PARTS
         lines.append(f"  not measured: {', '.join(first)}{f' and {more} more (see --json)' if more > 0 else ''}")
-    lines += [f"  {c.part:<28} {c.kind:<16} {c.latency_s * _MS:>9.3f} ms  {c.source}" for c in p.breakdown]
+    width = max([28, *(len(c.part) for c in p.breakdown)])
+    lines += [
+        f"  {c.part:<{width}} {c.kind:<16} {c.latency_s * _MS:>9.3f} ms  {c.source}{c.entry and f'  {c.entry}'}"
+        for c in p.breakdown
+    ]
     return "\n".join(lines)
 
 

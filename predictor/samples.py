@@ -31,11 +31,13 @@ class OperatorSample:
         part: The operator and its sizes.
         latency_s: Latency alone, in seconds.
         marginal_s: What it adds inside a chain, or None where it cannot be chained or was not measured.
+        entry: Its key in a published table, which is counted as it stands; empty where it was measured for this.
     """
 
     part: Part
     latency_s: float
     marginal_s: float | None = None
+    entry: str = ""
 
     @property
     def plausible_marginal_s(self) -> float | None:

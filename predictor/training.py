@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -31,6 +31,7 @@ def train(
     networks: Sequence[NetworkSample],
     operators: Sequence[OperatorSample],
     *,
+    free_kinds: Collection[str] = (),
     seed: int = 0,
     facts: Mapping[str, object] | None = None,
 ) -> Knowledge:
@@ -43,6 +44,7 @@ def train(
         target: Full name of the target.
         networks: Measured networks; none, or at least 10.
         operators: Measured operators; may be empty if there are networks.
+        free_kinds: Kinds of operators that a published table among them counts nothing for.
         seed: For folds and boosting.
         facts: What else to keep about the training, for people.
 
@@ -54,7 +56,7 @@ def train(
             f"{target}: {len(networks)} measured networks and {len(operators)} operators; at least {MIN_NETWORKS} "
             "networks are needed, or operators alone: run 'hyctas profile networks' or 'hyctas profile operators'"
         )
-    costs = learn_operator_costs(operators, seed=seed)
+    costs = learn_operator_costs(operators, free_kinds=free_kinds, seed=seed)
     chosen = sum(not sample.calibrates for sample in networks)
     counts = {"networks": len(networks), "chosen_networks": chosen, "operators": len(operators), "seed": seed}
     if not networks:

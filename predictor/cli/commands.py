@@ -17,7 +17,9 @@ from db.records import ModelRecord
 from db.repository import Repository
 from hyctas.architecture import Architecture, ArchitectureDefaults
 from hyctas.architecture_options import read_architecture_file, with_settings
+from hyctas.client_wire import Question
 from hyctas.errors import InsufficientData
+from hyctas.fasterseg_table import check_release_lookup
 from hyctas.prediction import Prediction
 from hyctas.prediction_json import prediction_to_json
 from hyctas.target import Target
@@ -56,17 +58,24 @@ def train(
     """Learn the latency of a target from its measurements, score it on networks left out, and register it.
 
     Without --held-out-run a random fifth of the networks is left out. The scores stand beside the noise floor
-    of the same measurements and beside three plain baselines. Networks that a search chose (profile networks
+    of the same measurements and beside three plain baselines. Where operators alone were measured or imported, the
+    latency of a network is the sum of theirs. Networks that a search chose (profile networks
     --chosen) are learned from, but calibrate no interval and are scored on only if --held-out-run names their run.
     """
     with Repository.open(db, create=False) as repository:
         found = repository.target_named(target)
         data = read_data(repository, found, train_runs=train_run, held_out_runs=held_out_run, seed=seed)
         facts = {"runs": train_run, "held_out_runs": held_out_run}
-        knowledge = learn(found.name, data.training, data.operators, seed=seed, facts=facts)
+        knowledge = learn(found.name, data.training, data.operators, free_kinds=data.free_kinds, seed=seed, facts=facts)
         evaluation = evaluate_beside_baselines(knowledge, data.training, data.held_out) if data.held_out else None
         everything = [*data.training, *data.held_out]
-        bars = repeated_splits(found.name, everything, data.operators, splits=splits, seed=seed) if splits else {}
+        bars = (
+            repeated_splits(
+                found.name, everything, data.operators, free_kinds=data.free_kinds, splits=splits, seed=seed
+            )
+            if splits
+            else {}
+        )
         path = save_predictor(knowledge, out).resolve()
         metrics = {**_evaluation_json(evaluation, data.noise_floor), "splits": {k: asdict(v) for k, v in bars.items()}}
         registered = _register(repository, found, path, metrics, dict(knowledge.facts))
@@ -117,16 +126,18 @@ def predict(
     target: TargetName = "onnxruntime-fp32-t1",
     model: Annotated[str | None, typer.Option("--model", help="Ask this model instead of the newest.")] = None,
     breakdown: Annotated[bool, typer.Option(help="Add what each part contributes.")] = False,
+    release_lookup: Annotated[
+        bool,
+        typer.Option("--release-lookup", help="Repeat the wrong look-up of FasterSeg's release (see docs/spaces.md)."),
+    ] = False,
     url: Annotated[str | None, typer.Option(help="Ask this server instead of a database.")] = None,
     db: Db = DEFAULT_URL,
     as_json: Json = False,
 ) -> None:
     """Predict the latency of architectures, from a database or from a server."""
     networks = [read_architecture_file(name, settings) for name in files]
-    if url is None:
-        predictions = _predict_here(networks, target, model, db, breakdown=breakdown)
-    else:
-        predictions = _predict_there(networks, target, model, url, breakdown=breakdown)
+    question = Question(target, breakdown=breakdown, model_id=model, release_lookup=release_lookup)
+    predictions = _predict_here(networks, question, db) if url is None else _predict_there(networks, question, url)
     if as_json:
         answers = [prediction_to_json(n.key, p) for n, p in zip(networks, predictions, strict=True)]
         typer.echo(json.dumps({"target": target, "predictions": answers}))
@@ -135,11 +146,13 @@ def predict(
         typer.echo(described_prediction(name, prediction))
 
 
-def _predict_here(
-    networks: Sequence[Architecture], target_name: str, model: str | None, db: str, *, breakdown: bool
-) -> list[Prediction]:
+def _predict_here(networks: Sequence[Architecture], question: Question, db: str) -> list[Prediction]:
+    if question.release_lookup:
+        for network in networks:
+            check_release_lookup(network)
+    model = question.model_id
     with Repository.open(db, create=False) as repository:
-        target = repository.target_named(target_name)
+        target = repository.target_named(question.target)
         if model is None:
             latest = repository.latest_model(target)
             if latest is None:
@@ -147,20 +160,25 @@ def _predict_here(
             model = latest.model_id
         predictor = _load(repository, model)
         measured = read_measured(repository, target)
-    predictions = predictor.predict(networks, breakdown=breakdown)
-    if breakdown:
+    predictions = predictor.predict(networks, breakdown=question.breakdown, release_lookup=question.release_lookup)
+    if question.breakdown or question.release_lookup:
         return predictions
     known = [measured.get(network.key) for network in networks]
     return [p if m is None else measured_prediction(m) for p, m in zip(predictions, known, strict=True)]
 
 
-def _predict_there(
-    networks: Sequence[Architecture], target: str, model: str | None, url: str, *, breakdown: bool
-) -> list[Prediction]:
+def _predict_there(networks: Sequence[Architecture], question: Question, url: str) -> list[Prediction]:
     from hyctas.client import Client
 
     with Client(url) as client:
-        return list(client.predict_all(target, networks, model_id=model, breakdown=breakdown))
+        answers = client.predict_all(
+            question.target,
+            networks,
+            breakdown=question.breakdown,
+            model_id=question.model_id,
+            release_lookup=question.release_lookup,
+        )
+        return list(answers)
 
 
 def _load(repository: Repository, model: str) -> Predictor:
@@ -208,6 +226,8 @@ def _counted(networks: Sequence[NetworkSample]) -> str:
 
 
 def _choices(facts: Mapping[str, object]) -> str:
+    if "prior_strength" not in facts:
+        return "a network takes the sum of its operators"
     trees = facts.get("correction")
     boosted = f"boosted correction {trees}" if trees else "no boosted correction (it did not help)"
     return f"prior shrunk by {facts.get('prior_strength')}, {boosted}"

@@ -8,9 +8,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from db.records import CHOSEN
+from db.importing.storing import PROCESS
+from db.records import CHOSEN, MeasurementFilter, MeasurementRow
 from db.repository import Repository
 from hyctas.architecture_json import read_architecture
+from hyctas.fasterseg_table import FASTERSEG_TABLE, FREE_KINDS, table_part
 from hyctas.parts import Part
 from hyctas.target import Target
 from predictor.measured import MeasuredNetwork
@@ -29,12 +31,14 @@ class Data:
             named to be held out.
         held_out: Networks to score on.
         operators: Operators to learn from.
+        free_kinds: Kinds of operators that a published table among them counts nothing for.
         noise_floor: Of networks, between processes; None where none was measured in two.
     """
 
     training: Sequence[NetworkSample]
     held_out: Sequence[NetworkSample]
     operators: Sequence[OperatorSample]
+    free_kinds: frozenset[str]
     noise_floor: float | None
 
 
@@ -62,7 +66,10 @@ def read_data(
         training = [sample for sample in networks if sample.architecture.key not in unseen]
     else:
         training, held_out = _split(networks, seed)
-    return Data(training, held_out, _operators(repository, target), read_noise_floor(repository, target))
+    entries = _table_entries(repository, target)
+    operators = [*_operators(repository, target), *entries]
+    free_kinds = FREE_KINDS if entries else frozenset[str]()
+    return Data(training, held_out, operators, free_kinds, read_noise_floor(repository, target))
 
 
 def read_networks(repository: Repository, target: Target, runs: Collection[int] | None) -> list[NetworkSample]:
@@ -106,11 +113,28 @@ def _split(networks: Sequence[NetworkSample], seed: int) -> tuple[list[NetworkSa
 
 
 def _operators(repository: Repository, target: Target) -> list[OperatorSample]:
+    """Operators that were measured, without those that a table has: their keys say more than their graphs do."""
     return [
         OperatorSample(_part(record.description), row.latency_s, row.marginal_s)
         for record, row in repository.operator_latencies(target)
-        if row.latency_s is not None
+        if row.latency_s is not None and not _in_table(row)
     ]
+
+
+def _table_entries(repository: Repository, target: Target) -> list[OperatorSample]:
+    """Every entry of a published table, also where two have the same graph."""
+    wanted = MeasurementFilter(target=target, kind="operator", status="ok", process_id=PROCESS)
+    rows = repository.measurements(wanted, limit=None)
+    named = ((row, table_part(row.label)) for row in rows if _in_table(row) and row.label)
+    return [
+        OperatorSample(part, row.latency_s, entry=row.label or "")
+        for row, part in named
+        if part is not None and row.latency_s is not None
+    ]
+
+
+def _in_table(row: MeasurementRow) -> bool:
+    return row.environment.get("table") == FASTERSEG_TABLE
 
 
 def _part(description: Mapping[str, Any]) -> Part:

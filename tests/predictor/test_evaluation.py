@@ -76,9 +76,9 @@ def test_a_split_learns_from_one_half_only(monkeypatch):
 
     trained_on: list[set[str]] = []
 
-    def spying(target, networks, operators, *, seed):
+    def spying(target, networks, operators, *, free_kinds, seed):
         trained_on.append({sample.architecture.key for sample in networks})
-        return train(target, networks, operators, seed=seed)
+        return train(target, networks, operators, free_kinds=free_kinds, seed=seed)
 
     scored_on: list[set[str]] = []
 
@@ -99,9 +99,9 @@ def test_chosen_networks_are_in_every_training_half_and_in_no_scored_one(monkeyp
 
     halves = []
 
-    def learning(target, networks, operators, *, seed):
+    def learning(target, networks, operators, *, free_kinds, seed):
         halves.append([networks])
-        return train(target, networks, operators, seed=seed)
+        return train(target, networks, operators, free_kinds=free_kinds, seed=seed)
 
     def scoring(predictor, held_out):
         halves[-1].append(held_out)
