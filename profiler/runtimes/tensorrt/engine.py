@@ -4,54 +4,26 @@ from __future__ import annotations
 
 import weakref
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
-from hyctas.errors import MeasuringError
 from hyctas.folding import fold
 from hyctas.graph import Graph
 from hyctas.weights import seeded_inputs, seeded_weights
-from profiler.faults import is_out_of_memory
 from profiler.runtimes.engine import LayerTime, Unsupported
 from profiler.runtimes.outputs import Output, all_finite
-from profiler.runtimes.tensorrt.cuda import Cuda, CudaError, CudaOutOfMemory, GraphExec
+from profiler.runtimes.tensorrt.cuda import CudaError, CudaOutOfMemory, GraphExec
 from profiler.runtimes.tensorrt.l2_flush import L2Flush
 from profiler.runtimes.tensorrt.layers import PROFILED_RUNS, LayerClock, layer_times, read_inspection
-from profiler.runtimes.tensorrt.library import Library
+from profiler.runtimes.tensorrt.loading import Loader, scratch_bytes
 from profiler.runtimes.tensorrt.node_index import NodeIndex
-from profiler.runtimes.tensorrt.settings import TensorRtSettings
 from profiler.runtimes.tensorrt.tensors import Tensors
 from profiler.runtimes.tensorrt.timing import EventTimer, FlushedEventTimer, HostTimer, Sample, Timer
 
 _KEPT_SAMPLES: Final = 100
-
-
-class EngineFailed(MeasuringError):
-    """TensorRT cannot load or run an engine that it built; becomes a failed measurement."""
-
-
-class EngineOutOfMemory(EngineFailed, MemoryError):
-    """An engine does not fit into the memory of the device."""
-
-
-@dataclass(frozen=True, slots=True)
-class Loader:
-    """What the engines of a process share.
-
-    Attributes:
-        library: Which TensorRT.
-        runtime: Its ``IRuntime``, which loads plans.
-        cuda: The device.
-        settings: How to run.
-    """
-
-    library: Library
-    runtime: Any
-    cuda: Cuda
-    settings: TensorRtSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +68,7 @@ class TensorRtEngine:
         self._samples: deque[Sample] = deque(maxlen=_KEPT_SAMPLES)
         self._engine: Any = None
         self._context: Any = None
+        self._graph_exec: GraphExec | None = None
         self._resources = ExitStack()
         self._closing = weakref.finalize(self, self._resources.close)
         self._closing.atexit = False  # the driver frees everything then, and is itself on its way out
@@ -109,18 +82,19 @@ class TensorRtEngine:
         """Everything from the plan to a run that can be repeated."""
         cuda, resources = self._loader.cuda, self._resources
         used_bytes = cuda.memory().used_bytes
-        self._loader.library.logger.messages.clear()
         self._stream = cuda.create_stream()
         resources.callback(cuda.destroy_stream, self._stream)
         self._tensors, self._engine, self._context = self._bound(plan)
         self._warm_up()
-        self._enqueue = self._captured() if self._loader.settings.cuda_graph else self._execute
-        self._call = self._with_copies if self._metric == "host_time_with_copies" else self._enqueue
+        if self._loader.settings.cuda_graph:
+            self._graph_exec = self._capture()
+            resources.callback(cuda.destroy_graph, self._graph_exec)
         self._timer = self._create_timer()
+        resources.callback(cuda.synchronise, self._stream)  # runs first: nothing is freed that is still in use
         self.run()
         self.memory = EngineMemory(
             plan_bytes=len(plan),
-            scratch_bytes=_scratch_bytes(self._engine),
+            scratch_bytes=scratch_bytes(self._engine),
             tensors_bytes=self._tensors.size_bytes,
             device_bytes=cuda.memory().used_bytes - used_bytes,
         )
@@ -173,7 +147,7 @@ class TensorRtEngine:
         Profiling serialises layers, so these times are never the latency.
         """
         trt = self._loader.library.module
-        context = self._context_of(self._engine)
+        context = self._loader.create_context(self._engine)
         self._tensors.bind(context)
         clock = LayerClock(trt)
         self._execute_in(context)  # warm, before anything is reported
@@ -197,45 +171,27 @@ class TensorRtEngine:
 
     def _bound(self, plan: bytes) -> tuple[Tensors, Any, Any]:
         """The engine, its tensors with inputs on the device, and a context that knows where they are."""
-        engine = self._loader.runtime.deserialize_cuda_engine(plan)
-        if engine is None:
-            raise self._failure("deserialize_cuda_engine")
+        engine = self._loader.load(plan)
         tensors = Tensors(self._loader.cuda, engine, self._resources)
         missing = {*self._graph.outputs} - {tensor.name for tensor in tensors.outputs}
         if missing:
             raise Unsupported(f"the engine has no outputs {', '.join(sorted(missing))}")
         tensors.fill(seeded_inputs(self._graph, self._seed))
         tensors.upload(self._stream)
-        context = self._context_of(engine)
+        context = self._loader.create_context(engine)
         tensors.bind(context)
         return tensors, engine, context
 
-    def _context_of(self, engine: Any) -> Any:
-        context = engine.create_execution_context()
-        if context is None:
-            raise self._failure("create_execution_context")
-        return context
-
     def _warm_up(self) -> None:
         """Run once outside of any capture: TensorRT puts off work until the first run after a shape is set."""
-        self._execute()
-        self._loader.cuda.synchronise(self._stream)
-
-    def _execute(self) -> None:
         self._execute_in(self._context)
+        self._loader.cuda.synchronise(self._stream)
 
     def _execute_in(self, context: Any) -> None:
         """Plain enqueue."""
         if not context.execute_async_v3(self._stream):
             self._loader.cuda.synchronise(self._stream)  # raises if the device is lost
-            raise self._failure("execute_async_v3")
-
-    def _captured(self) -> Callable[[], None]:
-        """Replay of a CUDA graph of one run."""
-        cuda, stream = self._loader.cuda, self._stream
-        graph = self._capture()
-        self._resources.callback(cuda.destroy_graph, graph)
-        return lambda: cuda.launch(graph, stream)
+            raise self._loader.failure("execute_async_v3")
 
     def _capture(self) -> GraphExec:
         cuda = self._loader.cuda
@@ -248,7 +204,7 @@ class TensorRtEngine:
         except CudaError as error:
             raise self._not_captured(str(error)) from error
         cuda.abandon_capture(self._stream)
-        raise self._not_captured("; ".join(self._loader.library.logger.messages.errors()) or "it does not say why")
+        raise self._not_captured(self._loader.said)
 
     def _not_captured(self, reason: str) -> Unsupported:
         return Unsupported(
@@ -256,7 +212,18 @@ class TensorRtEngine:
             "enqueue of the target, and mind that its times are the host's where it is launch-bound"
         )
 
-    def _with_copies(self) -> None:
+    def _enqueue(self) -> None:
+        """One run, as the settings have it: replay of the graph, or plain enqueue."""
+        if self._graph_exec is None:
+            self._execute_in(self._context)
+        else:
+            self._loader.cuda.launch(self._graph_exec, self._stream)
+
+    def _call(self) -> None:
+        """What the metric is the time of: one run, with copies of inputs and outputs if it has them."""
+        if self._metric != "host_time_with_copies":
+            self._enqueue()
+            return
         self._tensors.upload(self._stream)
         self._enqueue()
         self._tensors.download(self._stream)
@@ -269,15 +236,3 @@ class TensorRtEngine:
         return (
             EventTimer(cuda, stream, resources) if flush is None else FlushedEventTimer(cuda, stream, flush, resources)
         )
-
-    def _failure(self, call: str) -> EngineFailed:
-        """What TensorRT logged when `call` returned nothing."""
-        said = "; ".join(self._loader.library.logger.messages.errors()) or "it does not say why"
-        kind = EngineOutOfMemory if is_out_of_memory(said) else EngineFailed
-        return kind(f"{self._loader.library.runtime} {self._loader.library.version}: {call} failed: {said}")
-
-
-def _scratch_bytes(engine: Any) -> int:
-    """Memory of an execution context; the name is older in TensorRT 10.0, and the old one is gone in 11."""
-    name = "device_memory_size_v2" if hasattr(engine, "device_memory_size_v2") else "device_memory_size"
-    return int(getattr(engine, name))

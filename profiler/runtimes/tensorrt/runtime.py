@@ -12,8 +12,9 @@ from hyctas.target import Metric, Target
 from profiler.nvml import GpuMonitor
 from profiler.runtimes.tensorrt.building import EngineBuilder, engine_builder
 from profiler.runtimes.tensorrt.cuda import open_cuda
-from profiler.runtimes.tensorrt.engine import Loader, TensorRtEngine
+from profiler.runtimes.tensorrt.engine import TensorRtEngine
 from profiler.runtimes.tensorrt.library import open_library
+from profiler.runtimes.tensorrt.loading import Loader
 from profiler.runtimes.tensorrt.model import seeded_model
 from profiler.runtimes.tensorrt.settings import read_settings
 from profiler.runtimes.tensorrt.timing_cache import default_folder

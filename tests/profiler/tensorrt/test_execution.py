@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import importlib
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,43 +20,26 @@ from hyctas.target import parse_target
 from hyctas.weights import seeded_inputs
 from profiler.runtimes.engine import Engine, Layered, Monitored, Runtime, SelfTimed, Unsupported
 from profiler.runtimes.tensorrt.cuda import CudaOutOfMemory, DeviceLost
-from profiler.runtimes.tensorrt.engine import EngineFailed, EngineOutOfMemory, TensorRtEngine
-from profiler.runtimes.tensorrt.library import open_library
+from profiler.runtimes.tensorrt.engine import TensorRtEngine
+from profiler.runtimes.tensorrt.loading import EngineFailed, EngineOutOfMemory
 from profiler.runtimes.tensorrt.runtime import TensorRtRuntime
 from profiler.runtimes.tensorrt.timing import LEAD_IN_BELOW_S, Sample
 
-STAND_INS = Path(__file__).parents[2] / "standins"
-REPLACED = ("tensorrt", "cuda", "simulated_gpu", "standin_tensorrt", "profiler.runtimes.tensorrt.cuda_python")
-VERSIONS = ("10", "11")
 TARGETS = ("fp32", "tf32", "fp16", "bf16", "int8", "fp16-enqueue", "fp16-l2flush", "fp16-host", "fp16-copies")
 
 
-def is_replaced(module: str) -> bool:
-    return any(module == name or module.startswith(f"{name}.") for name in REPLACED)
-
-
-def forget_stand_ins() -> None:
-    for module in [name for name in sys.modules if is_replaced(name)]:
-        del sys.modules[module]
-    open_library.cache_clear()
-
-
-@pytest.fixture(params=VERSIONS)
-def version(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+@pytest.fixture
+def version(on_device: Any) -> str:
+    return str(on_device.simulation.version)
 
 
 @pytest.fixture
-def gpu(version: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A simulated GPU of this process, with everything that a wrong program does on it."""
-    for folder in ("cuda_bindings", f"tensorrt{version}", "shared"):
-        monkeypatch.syspath_prepend(str(STAND_INS / folder))
-    forget_stand_ins()
-    device = importlib.import_module("simulated_gpu").gpu()
+def gpu(on_device: Any) -> Iterator[Any]:
+    """The simulated GPU of this process; at the end nothing may be left on it, and nothing have been misused."""
+    device = on_device.gpu()
     yield device
     gc.collect()
     report = device.report()
-    forget_stand_ins()
     assert {name: left for name, left in report.items() if left and name.startswith("leaked")} == {}
     assert (report["misuses"], report["all_zero_inputs"], report["pageable_copies"]) == ([], 0, 0)
 
