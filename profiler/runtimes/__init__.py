@@ -73,6 +73,24 @@ CATALOGUE: Final[Mapping[str, RuntimeSource]] = MappingProxyType(
                 ),
             ),
         ),
+        "tensorrt": RuntimeSource(
+            "profiler.runtimes.tensorrt.runtime:TensorRtRuntime",
+            (
+                Variant(
+                    ("tensorrt-fp32", "tensorrt-tf32", "tensorrt-fp16", "tensorrt-bf16", "tensorrt-int8"),
+                    "pip install 'hyctas[tensorrt]'",
+                ),
+            ),
+        ),
+        "tensorrt-rtx": RuntimeSource(
+            "profiler.runtimes.tensorrt.runtime:TensorRtRuntime",
+            (
+                Variant(
+                    ("tensorrt-rtx-fp32", "tensorrt-rtx-fp16", "tensorrt-rtx-bf16", "tensorrt-rtx-int8"),
+                    "pip install 'hyctas[tensorrt-rtx]'",
+                ),
+            ),
+        ),
     }
 )
 

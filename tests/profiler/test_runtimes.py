@@ -67,5 +67,5 @@ def test_what_a_runtime_lacks_is_refused(name: str, quick: Protocol) -> None:
 
 
 def test_unknown_runtime_lists_the_known_ones() -> None:
-    with pytest.raises(RuntimeUnavailable, match="no runtime 'tensorrt-rtx' here; known: onnxruntime, openvino, torch"):
-        open_runtime(parse_target("bench/tensorrt-rtx-fp16"))
+    with pytest.raises(RuntimeUnavailable, match="no runtime 'tensorrt' here; known: onnxruntime, torch"):
+        open_runtime(parse_target("bench/tensorrt-fp16"), {"onnxruntime": "a:b", "torch": "c:d"})
