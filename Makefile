@@ -2,9 +2,11 @@
 #   PYTHON       interpreter that creates .venv (3.11 or newer)
 #   PIP_FLAGS    extra options of pip install, such as an index of CPU builds of torch (README.md, "Install")
 #   TEST_WORKERS processes that pytest uses
+#   GPU_PACKAGES what make test-gpu installs besides, such as 'tensorrt==10.13.*' pycuda onnxruntime-gpu
 PYTHON ?= python3
 PIP_FLAGS ?=
 TEST_WORKERS ?= 2
+GPU_PACKAGES ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -29,8 +31,10 @@ test: $(DEV)  ## Run all tests that this machine can run
 test-fast: $(DEV)  ## Run the tests without the slow ones
 	$(PYTEST) $(PARALLEL) -m "not gpu and not slow"
 
-test-gpu: $(DEV)  ## Run the tests that need an NVIDIA GPU
-	$(PYTEST) -m gpu || { [ $$? -eq 5 ] && echo "no test needs a GPU yet"; }
+test-gpu: $(DEV)  ## Test on an NVIDIA GPU; writes gpu-evidence.json and .md (docs/gpu.md)
+	@$(BIN)/python -m tests.gpu.presence
+	$(BIN)/python -m pip install -qq $(PIP_FLAGS) --editable ".[dev,tensorrt]" $(GPU_PACKAGES)
+	HYCTAS_GPU_EVIDENCE=gpu-evidence $(PYTEST) -m gpu tests/gpu
 
 check: $(DEV)  ## Lint, formatting, types, import directions
 	$(BIN)/ruff check .

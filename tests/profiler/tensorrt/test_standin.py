@@ -122,10 +122,9 @@ def kept_log(trt: Any) -> Any:
     """A logger that keeps what it is told."""
 
     class Kept(trt.ILogger):  # type: ignore[misc]
-        lines: list[str] = []  # noqa: RUF012
-
         def __init__(self) -> None:
             super().__init__()
+            self.lines: list[str] = []
 
         def log(self, severity: Any, msg: str) -> None:
             self.lines.append(msg)
