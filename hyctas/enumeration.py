@@ -33,7 +33,7 @@ def operator_parts(space: SearchSpace, settings: ArchitectureDefaults) -> tuple[
 
 def _cells(space: SearchSpace, blueprint: Blueprint) -> Iterator[Part]:
     for scale in SCALES:
-        for channels in _input_channels(space, blueprint, scale):
+        for channels in input_channels(space, blueprint, scale):
             for op in space.operators:
                 yield blueprint.cell(scale, channels, Cell(op, None, False))
                 for width in space.widths:
@@ -44,24 +44,24 @@ def _cells(space: SearchSpace, blueprint: Blueprint) -> Iterator[Part]:
 
 def _fusions_and_heads(space: SearchSpace, blueprint: Blueprint) -> Iterator[Chain]:
     for scale in SCALES[1:]:
-        for low, high in product(_ends(space, blueprint, scale), _input_channels(space, blueprint, scale - 1)):
+        for low, high in product(branch_ends(space, blueprint, scale), input_channels(space, blueprint, scale - 1)):
             yield blueprint.bring_up(scale, low, high)
     for count in range(1, space.max_branches + 1):
-        for first in _ends(space, blueprint, 0):
+        for first in branch_ends(space, blueprint, 0):
             fusion = blueprint.fusion((first, *[blueprint.branch_out(0)] * (count - 1)))
             yield fusion
             yield blueprint.head(fusion[-1].part.out_channels)
 
 
-def _input_channels(space: SearchSpace, blueprint: Blueprint, scale: int) -> tuple[int, ...]:
+def input_channels(space: SearchSpace, blueprint: Blueprint, scale: int) -> tuple[int, ...]:
     """Channels that a cell at `scale` may read: every width, and at scale 0 the stem feature."""
     widths = {blueprint.cell_out(scale, Cell(space.operators[0], width, False)) for width in space.widths}
     return tuple(sorted(widths | {blueprint.stem_out} if scale == 0 else widths))
 
 
-def _ends(space: SearchSpace, blueprint: Blueprint, scale: int) -> tuple[int, ...]:
+def branch_ends(space: SearchSpace, blueprint: Blueprint, scale: int) -> tuple[int, ...]:
     """Channels that a branch which ends at `scale` may hand to fusion: what any last cell makes of any input."""
     last = [Cell(op, None, False) for op in space.operators]
-    inputs = _input_channels(space, blueprint, scale)
+    inputs = input_channels(space, blueprint, scale)
     found = {blueprint.cell(scale, channels, cell).out_channels for channels, cell in product(inputs, last)}
     return tuple(sorted(found | {blueprint.branch_out(scale)}))

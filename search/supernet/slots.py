@@ -14,9 +14,11 @@ from types import MappingProxyType
 from typing import Final
 
 from hyctas.architecture import Architecture, ArchitectureDefaults
+from hyctas.blueprint import Blueprint
 from hyctas.blueprints import blueprint_of
-from hyctas.cell import Branch, Cell
+from hyctas.cell import Branch, Cell, Operator
 from hyctas.decomposition import PlacedPart, decompose
+from hyctas.enumeration import branch_ends, input_channels
 from hyctas.graph import Graph, Parameter
 from hyctas.lowering import lower_part
 from hyctas.parts import Part
@@ -57,7 +59,8 @@ def slot_of(architecture: Architecture, placed: PlacedPart) -> str:
     path = architecture.branches[branch]
     if placed.region == "cells":
         return cell_slot(number, path.scales[number], path.cells[number])
-    return f"fusion.last{path.last_scale}.from_scale{number}"
+    _, _, step = placed.place.partition(f".from_scale{number}")
+    return f"fusion.last{path.last_scale}.from_scale{number}{step}"
 
 
 def cell_slot(layer: int, scale: int, cell: Cell) -> str:
@@ -106,21 +109,47 @@ def _shared_templates(space: SearchSpace, settings: ArchitectureDefaults) -> Ite
     Sets of more branches than the space allows count too: fusion has room for each scale, whichever a network has.
     """
     parts: dict[str, list[Part]] = {}
-    for count, early in product(range(1, len(space.scales) + 1), (False, True)):
+    last_operators = dict.fromkeys((space.operators[-1], space.operators[0]))
+    for count, early, last in product(range(1, len(space.scales) + 1), (False, True), last_operators):
         for scales in combinations(space.scales, count):
-            network = settings.architecture(tuple(_widest_branch(space, scale, early=early) for scale in scales))
+            branches = tuple(_widest_branch(space, scale, last, early=early) for scale in scales)
+            network = settings.architecture(branches)
             for placed in decompose(network, training=True).parts:
                 if placed.region != "cells":
                     parts.setdefault(slot_of(network, placed), []).append(placed.part)
+    for slot, part in _behind_branches(space, settings):
+        parts.setdefault(slot, []).append(part)
     return ((slot, largest(found)) for slot, found in parts.items())
 
 
-def _widest_branch(space: SearchSpace, scale: int, *, early: bool) -> Branch:
+def _behind_branches(space: SearchSpace, settings: ArchitectureDefaults) -> Iterator[tuple[str, Part]]:
+    """Fusion and heads behind branches of all widths: those of a head need not grow with what it reads."""
+    blueprint = blueprint_of(settings)
+    ends = {scale: branch_ends(space, blueprint, scale) for scale in space.scales}
+    for count, first in product(range(1, len(space.scales) + 1), ends[0]):
+        fusion = blueprint.fusion((first, *[blueprint.branch_out(0)] * (count - 1)))
+        yield from ((f"fusion.{name}", part) for name, part in fusion)
+        yield from ((f"head.{name}", part) for name, part in blueprint.head(fusion[-1].part.out_channels))
+    for scale, name in ((1, "auxiliary16"), (2, "auxiliary32")):
+        for maps in _auxiliary_maps(space, blueprint, scale, ends):
+            yield from ((f"{name}.{step.name}", step.part) for step in blueprint.auxiliary(scale, maps))
+
+
+def _auxiliary_maps(
+    space: SearchSpace, blueprint: Blueprint, scale: int, ends: Mapping[int, tuple[int, ...]]
+) -> Iterator[tuple[int, ...]]:
+    """Channels of the maps that an auxiliary head may read: the last one before a branch goes down, and its end."""
+    own = [(channels,) for channels in ends.get(scale, ())]
+    passing = [(channels,) for channels in input_channels(space, blueprint, scale)] if scale + 1 in ends else []
+    yield from (*own, *passing, *(first + second for first, second in product(passing, own)))
+
+
+def _widest_branch(space: SearchSpace, scale: int, last: Operator, *, early: bool) -> Branch:
     """A branch that ends at `scale`, as wide as the space allows, that goes down at once or as late as it can."""
-    length, op = space.depth, space.operators[0]
+    length, op = space.depth, space.operators[-1]
     first = 0 if early else length - 1 - scale
     inner = [Cell(op, space.widths[-1], down=first <= number < first + scale) for number in range(length - 1)]
-    return Branch((*inner, Cell(op, None, False)))
+    return Branch((*inner, Cell(last, None, False)))
 
 
 def largest(parts: Iterator[Part] | list[Part]) -> Template:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from hyctas.architecture import Architecture, ArchitectureDefaults
 from hyctas.blueprints import blueprint_of
 from hyctas.decomposition import IMAGE, PlacedPart, decompose
+from hyctas.enumeration import branch_ends
 from hyctas.errors import InvalidArchitecture
 from hyctas.graph import Node, Parameter
 from hyctas.parts import IMAGE_CHANNELS
@@ -61,9 +62,10 @@ class Supernet(nn.Module):  # type: ignore[misc]
                 register(self, full)
                 self.get_parameter(full.name).data.copy_(torch.from_numpy(initial_array(rng, full)))
         blueprint = blueprint_of(settings)
-        stride_8, stride_16 = blueprint.branch_out(0), blueprint.branch_out(1)
+        stride_8, stride_16 = (max(branch_ends(space, blueprint, scale)) for scale in (0, 1))
         widest_16 = max(blueprint.cell_out(1, cell) for cell in all_widths(space))
-        self._widest = {FUSION: (stride_8,) * len(space.scales), AUXILIARY: (widest_16, stride_16)}
+        brought_up = (blueprint.branch_out(0),) * (len(space.scales) - 1)
+        self._widest = {FUSION: (stride_8, *brought_up), AUXILIARY: (widest_16, stride_16)}
 
     def forward(self, architecture: Architecture, images: Tensor) -> tuple[Tensor, ...]:
         """Run `architecture` in its training form; batch norms use the statistics of the batch.

@@ -13,8 +13,10 @@ from hyctas.architecture import Architecture
 from hyctas.decomposition import PlacedPart
 from search.supernet.slicing import Channels
 
-FUSION: Final = "fusion.ffm"
-AUXILIARY: Final = "auxiliary16.ffm"
+FUSION: Final = "fusion"
+AUXILIARY: Final = "auxiliary16"
+_READERS: Final = {FUSION: ("ffm", "concat", "ff"), AUXILIARY: ("ffm", "concat", "plain_head")}
+"""By region, the parts that may read branches; one behind a part that joined them reads only that."""
 
 
 def input_channels(
@@ -26,17 +28,19 @@ def input_channels(
         architecture: The network.
         placed: The part.
         given: Channels of its inputs, each by itself.
-        widest: For each place that concatenates branches, the channels of each input in the widest network.
+        widest: For each region that concatenates branches, the channels of each in the widest network.
     """
-    if placed.place not in widest:
+    region, _, name = placed.place.rpartition(".")
+    if name not in _READERS.get(region, ()):
         return tuple(given)
-    return _in_their_places(given, _places(architecture, placed.place), widest[placed.place])
+    places = _places(architecture, region)
+    return _in_their_places(given, places, widest[region]) if len(given) == len(places) else tuple(given)
 
 
-def _places(architecture: Architecture, place: str) -> Sequence[int]:
+def _places(architecture: Architecture, region: str) -> Sequence[int]:
     """Which inputs of the widest network the network has: branches by last scale, coarsest first for auxiliaries."""
     scales = [branch.last_scale for branch in architecture.branches]
-    return scales if place == FUSION else [2 - scale for scale in reversed(scales) if scale > 0]
+    return scales if region == FUSION else [2 - scale for scale in reversed(scales) if scale > 0]
 
 
 def _in_their_places(given: Sequence[Channels], places: Sequence[int], totals: Sequence[int]) -> tuple[Channels, ...]:
