@@ -5,6 +5,7 @@ A process of its own, because what is probed may crash or hang: a CUDA library w
 
 from __future__ import annotations
 
+import os
 import sys
 
 import msgspec
@@ -15,6 +16,7 @@ from hyctas.graph import Graph
 from hyctas.layers import conv_bn_relu
 from hyctas.target import parse_target
 from profiler.runtimes import Runtime, open_runtime
+from profiler.runtimes.tensorrt.cuda import BINDING_VARIABLE, prefer_binding
 from profiler.worker import claim_channel, die_with_parent, host_environment
 
 
@@ -60,6 +62,7 @@ def main() -> None:
 def probe(name: str, runtimes: dict[str, str], *, run: bool) -> Answer:
     """Open one target, and run a small network on it if asked to."""
     try:
+        prefer_binding(os.environ.get(BINDING_VARIABLE))
         runtime = open_runtime(parse_target(name), runtimes)
         if run:
             _try_out(runtime)

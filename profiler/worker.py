@@ -48,6 +48,7 @@ from profiler.messages import (
 from profiler.reference import ComputeReference, MemoryReference, reference_id
 from profiler.runtimes import Engine, Runtime, Unsupported, open_runtime
 from profiler.runtimes.engine import Layered, Monitored, SelfTimed
+from profiler.runtimes.tensorrt.cuda import BINDING_VARIABLE, prefer_binding
 from profiler.stopping import StoppingRule
 
 CALL_FLOOR_RUNS: Final = 200
@@ -64,6 +65,7 @@ def main() -> None:
     if not isinstance(first, Open):
         raise SystemExit("the first message must open a runtime")
     try:
+        prefer_binding(os.environ.get(BINDING_VARIABLE))
         worker = Worker.open(first, channel)
     except HyctasError as error:
         channel.send(Refused(str(error)))

@@ -253,7 +253,7 @@ def _installed(module: str) -> bool:
 def no_device(reason: str) -> RuntimeUnavailable:
     """What to raise where there is no device to open."""
     return RuntimeUnavailable(
-        f"no CUDA device ({reason}); needed are an NVIDIA GPU, its driver, and CUDA_VISIBLE_DEVICES not hiding it"
+        f"no CUDA device ({reason}); install an NVIDIA GPU with its driver; see CUDA_VISIBLE_DEVICES"
     )
 
 
