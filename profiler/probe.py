@@ -8,7 +8,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import msgspec
@@ -16,10 +16,17 @@ import msgspec
 from hyctas.target import Target, parse_target
 from profiler.child import how_it_ended, last_words, start_child
 from profiler.probe_worker import Answer, Request
-from profiler.runtimes import CATALOGUE, RuntimeSource
+from profiler.runtimes import CATALOGUE, RuntimeSource, Variant
 
-LIMIT_S: Final = 120.0
-"""Longest time that a process may take for all targets of a runtime; building an engine of TensorRT takes seconds."""
+LIMIT_S: Final = 180.0
+"""Longest time that a process may take for all targets of a runtime; building an engine of TensorRT and
+compiling a module of torch take seconds each."""
+NO_GPU: Final = "gpu"
+"""Slug under which GPU targets are listed where no GPU is known."""
+NAMELESS_GPU: Final = (
+    "it runs here, but the GPU has no name to measure it under: pip install nvidia-ml-py, or set HYCTAS_GPU_DEVICE, "
+    "such as HYCTAS_GPU_DEVICE=rtx-4090"
+)
 _DECODER: Final = msgspec.json.Decoder(Answer)
 
 
@@ -39,7 +46,7 @@ class ProbedTarget:
 
 
 def probe_targets(
-    device: str, catalogue: Mapping[str, RuntimeSource] = CATALOGUE, *, limit_s: float = LIMIT_S
+    cpu: str, gpu: str | None = None, catalogue: Mapping[str, RuntimeSource] = CATALOGUE, *, limit_s: float = LIMIT_S
 ) -> tuple[ProbedTarget, ...]:
     """Open every target of `catalogue` in processes of their own, and run a small network on one of each variant.
 
@@ -47,13 +54,15 @@ def probe_targets(
     cannot be measured, and another process goes on with what is left.
 
     Args:
-        device: Slug of this machine.
+        cpu: Slug of this machine's CPU.
+        gpu: Slug of its GPU, or None if none is known.
         catalogue: What to probe.
         limit_s: Longest time of one process.
     """
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        found = pool.map(lambda source: tuple(_probe_runtime(source, device, limit_s)), catalogue.values())
-        return tuple(probed for runtime in found for probed in runtime)
+        runtimes = [_named_targets(source, cpu, gpu or NO_GPU) for source in catalogue.values()]
+        found = pool.map(lambda waiting, source: tuple(_probe(waiting, source, limit_s)), runtimes, catalogue.values())
+        return tuple(_with_name(probed, gpu) for runtime in found for probed in runtime)
 
 
 def missing_by_reason(probed: Sequence[ProbedTarget]) -> Mapping[str, Sequence[Target]]:
@@ -65,9 +74,20 @@ def missing_by_reason(probed: Sequence[ProbedTarget]) -> Mapping[str, Sequence[T
     return grouped
 
 
-def _probe_runtime(source: RuntimeSource, device: str, limit_s: float) -> Iterator[ProbedTarget]:
-    """Every target of one runtime, in the order of the catalogue."""
-    waiting = [(parse_target(name, device=device), variant) for variant in source.variants for name in variant.targets]
+def _named_targets(source: RuntimeSource, cpu: str, gpu: str) -> list[tuple[Target, Variant]]:
+    """Every target of a runtime in the order of the catalogue, under the slug of the device that it runs on."""
+    local = [(parse_target(name, device=cpu), variant) for variant in source.variants for name in variant.targets]
+    return [(replace(target, device=gpu) if target.on_gpu else target, variant) for target, variant in local]
+
+
+def _with_name(probed: ProbedTarget, gpu: str | None) -> ProbedTarget:
+    """Cannot be measured if it runs on a GPU without a name."""
+    nameless = gpu is None and probed.target.on_gpu and probed.reason is None
+    return replace(probed, reason=NAMELESS_GPU) if nameless else probed
+
+
+def _probe(waiting: list[tuple[Target, Variant]], source: RuntimeSource, limit_s: float) -> Iterator[ProbedTarget]:
+    """All targets of one runtime."""
     while waiting:
         answers, end = _ask([target for target, _ in waiting], source, limit_s)
         for answer in answers:

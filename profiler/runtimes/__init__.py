@@ -57,20 +57,57 @@ class RuntimeSource:
 CATALOGUE: Final[Mapping[str, RuntimeSource]] = MappingProxyType(
     {
         "onnxruntime": RuntimeSource(
-            "profiler.runtimes.onnxruntime:OnnxRuntime",
-            (Variant(("onnxruntime-fp32-t1",), "pip install onnxruntime"),),
+            "profiler.runtimes.onnxruntime:open_onnxruntime",
+            (
+                Variant(("onnxruntime-fp32-t1",), "pip install onnxruntime"),
+                Variant(
+                    (
+                        "onnxruntime-fp32-cuda",
+                        "onnxruntime-tf32-cuda",
+                        "onnxruntime-fp16-cuda",
+                        "onnxruntime-fp16-cuda-graph",
+                    ),
+                    "pip install 'onnxruntime-gpu[cuda,cudnn]' in place of onnxruntime, and cuda-python",
+                ),
+                Variant(
+                    (
+                        "onnxruntime-fp32-tensorrt",
+                        "onnxruntime-tf32-tensorrt",
+                        "onnxruntime-fp16-tensorrt",
+                        "onnxruntime-fp16-tensorrt-graph",
+                        "onnxruntime-int8-tensorrt",
+                    ),
+                    "pip install 'onnxruntime-gpu[cuda,cudnn]' in place of onnxruntime, tensorrt, and cuda-python",
+                ),
+            ),
         ),
         "openvino": RuntimeSource(
             "profiler.runtimes.openvino:OpenVinoRuntime",
-            (Variant(("openvino-fp32-t1", "openvino-bf16-t1"), "pip install 'hyctas[openvino]'"),),
-        ),
-        "torch": RuntimeSource(
-            "profiler.runtimes.torch:TorchRuntime",
             (
                 Variant(
-                    ("torch-fp32-t1", "torch-fp32-channels-last-t1", "torch-fp32-compiled-t1"),
-                    "pip install 'hyctas[torch]'",
+                    ("openvino-fp32-t1", "openvino-bf16-t1", "openvino-fp16-t1", "openvino-int8-t1"),
+                    "pip install 'hyctas[openvino]'",
                 ),
+            ),
+        ),
+        "torch": RuntimeSource(
+            "profiler.runtimes.torch:open_torch",
+            (
+                Variant(("torch-fp32-t1", "torch-fp32-channels-last-t1"), "pip install 'hyctas[torch]'"),
+                Variant(("torch-fp32-compiled-t1",), "a C++ compiler, such as g++"),
+                Variant(
+                    (
+                        "torch-fp32-cuda",
+                        "torch-tf32-cuda",
+                        "torch-fp16-cuda",
+                        "torch-bf16-cuda",
+                        "torch-fp16-cuda-channels-last",
+                        "torch-fp16-cuda-graph",
+                        "torch-fp16-cuda-graph-channels-last",
+                    ),
+                    "a CUDA build of torch",
+                ),
+                Variant(("torch-fp16-cuda-graph-compiled",), "a CUDA build of torch, with triton"),
             ),
         ),
         "tensorrt": RuntimeSource(
@@ -93,6 +130,7 @@ CATALOGUE: Final[Mapping[str, RuntimeSource]] = MappingProxyType(
         ),
     }
 )
+"""Every runtime, with the targets that ``hyctas targets`` tries out; a runtime may run more than are listed."""
 
 RUNTIMES: Final[Mapping[str, str]] = MappingProxyType({name: source.location for name, source in CATALOGUE.items()})
 """Locations by name: what a measuring process is told."""

@@ -1,40 +1,59 @@
-"""ONNX Runtime on the CPU."""
+"""ONNX Runtime: on the CPU here, on GPUs in :mod:`profiler.runtimes.onnxruntime_gpu`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import onnxruntime as ort
 
 from hyctas.graph import Graph
-from hyctas.onnx_form import to_onnx_bytes
 from hyctas.target import Target
-from hyctas.weights import seeded_inputs, seeded_weights
+from hyctas.weights import seeded_inputs
+from profiler.runtimes.engine import LayerTime, Runtime, Unsupported
+from profiler.runtimes.onnxruntime_layers import layer_times
 from profiler.runtimes.options import on_cpu
 from profiler.runtimes.outputs import Output, all_finite
+from profiler.runtimes.seeded_model import seeded_onnx
 
 PROVIDER: Final = "CPUExecutionProvider"
 PRECISIONS: Final = ("fp32",)
+CONVERTS: Final[Mapping[str, str]] = {
+    "fp16": "it runs half precision in float32, between casts",
+    "int8": "it fuses no ReLU into a symmetric int8 step, so convolutions run in float32 between conversions",
+}
+"""Precisions of which a latency would be that of something else."""
+
+
+def open_onnxruntime(target: Target) -> Runtime:
+    """The runtime of a target on the CPU or on a GPU."""
+    if target.on_gpu:
+        from profiler.runtimes.onnxruntime_gpu import OnnxRuntimeGpu
+
+        return OnnxRuntimeGpu(target)
+    return OnnxRuntime(target)
 
 
 class OnnxRuntime:
-    """Sessions of one target.
+    """Sessions of one CPU target.
 
     Raises:
-        Unsupported: The target asks for a precision or an option that this runtime lacks. Half precision would
-            run on inserted casts on a CPU, so its latency would be that of something else.
+        Unsupported: The target asks for an option, or for a precision that the CPU provider does not compute in.
     """
 
     def __init__(self, target: Target) -> None:
+        if target.precision in CONVERTS:
+            raise Unsupported(
+                f"{target.local_name}: onnxruntime on the CPU does not compute in {target.precision} "
+                f"({CONVERTS[target.precision]}); measure onnxruntime-fp32"
+            )
         self._threads = on_cpu(target, {"": PRECISIONS})
         self.metric = target.metric
 
     def prepare(self, graph: Graph, *, seed: int) -> OnnxRuntimeEngine:
         """Write the graph as ONNX and open a session on it."""
-        model = to_onnx_bytes(graph, seeded_weights(graph, seed))
-        session = ort.InferenceSession(model, self._options(), providers=[PROVIDER])
-        return OnnxRuntimeEngine(session, graph, seed)
+        session = ort.InferenceSession(seeded_onnx(graph, seed=seed), self._options(), providers=[PROVIDER])
+        return OnnxRuntimeEngine(session, graph, seed, self._options)
 
     def environment(self) -> Mapping[str, str]:
         """Version and session settings."""
@@ -59,7 +78,10 @@ class OnnxRuntime:
 class OnnxRuntimeEngine:
     """A session with its inputs and outputs bound once, so that a run copies nothing."""
 
-    def __init__(self, session: ort.InferenceSession, graph: Graph, seed: int) -> None:
+    def __init__(
+        self, session: ort.InferenceSession, graph: Graph, seed: int, options: Callable[[], ort.SessionOptions]
+    ) -> None:
+        self._graph, self._seed, self._options = graph, seed, options
         self._session = session
         self._binding = session.io_binding()
         self._inputs = seeded_inputs(graph, seed)
@@ -81,3 +103,11 @@ class OnnxRuntimeEngine:
     def finite(self) -> bool:
         """Run once and check every output."""
         return all_finite(self.outputs())
+
+    def layers(self) -> Sequence[LayerTime]:
+        """Times of single layers, from a session of its own under the profiler."""
+        model = seeded_onnx(self._graph, seed=self._seed)
+        return layer_times(self._graph, model, self._options(), [PROVIDER], self._bind)
+
+    def _bind(self, session: ort.InferenceSession) -> Callable[[], None]:
+        return OnnxRuntimeEngine(session, self._graph, self._seed, self._options).run

@@ -15,16 +15,17 @@ import numpy as np
 import openvino
 
 from hyctas.graph import Graph
-from hyctas.onnx_form import to_onnx_bytes
 from hyctas.target import Target
-from hyctas.weights import seeded_inputs, seeded_weights
+from hyctas.weights import seeded_inputs
 from profiler.runtimes.engine import Unsupported
+from profiler.runtimes.openvino_quantisation import with_dequantised_outputs
 from profiler.runtimes.options import on_cpu
 from profiler.runtimes.outputs import Output, all_finite
+from profiler.runtimes.seeded_model import seeded_onnx
 
 DEVICE: Final = "CPU"
 PRECISIONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
-    {"fp32": ("f32", "FP32"), "bf16": ("bf16", "BF16"), "fp16": ("f16", "FP16")}
+    {"fp32": ("f32", "FP32"), "bf16": ("bf16", "BF16"), "fp16": ("f16", "FP16"), "int8": ("f32", "INT8")}
 )
 """By precision of a target: the hint, and the capability of a CPU that computes in it instead of converting."""
 FACTS: Final = ("INFERENCE_PRECISION_HINT", "INFERENCE_NUM_THREADS", "NUM_STREAMS", "ENABLE_CPU_PINNING")
@@ -35,7 +36,8 @@ class OpenVinoRuntime:
     """Compiled models of one target.
 
     Half precision is the plugin's own: it gets the float32 model, and a hint of what to compute in. It may leave a
-    node in float32; inputs and outputs stay float32.
+    node in float32; inputs and outputs stay float32. Int8 is in the model, as quantise and dequantise nodes; what is
+    between others is float32.
 
     Raises:
         Unsupported: The target asks for a precision that this CPU lacks, or for an option.
@@ -52,11 +54,14 @@ class OpenVinoRuntime:
                 f"{target.local_name}: this CPU does not compute in {target.precision}, it would only convert "
                 f"(OpenVINO says: {', '.join(capabilities)}); measure openvino-fp32"
             )
+        self._model_precision = "int8" if target.precision == "int8" else "fp32"
         self._facts = self._settings_taken(target)
 
     def prepare(self, graph: Graph, *, seed: int) -> OpenVinoEngine:
         """Write the graph as ONNX, read and compile it."""
-        model = self._core.read_model(to_onnx_bytes(graph, seeded_weights(graph, seed)))
+        model = self._core.read_model(seeded_onnx(graph, seed=seed, precision=self._model_precision))
+        if self._model_precision == "int8":
+            with_dequantised_outputs(model)
         return OpenVinoEngine(self._core.compile_model(model, DEVICE, self._configuration()), graph, seed)
 
     def environment(self) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""PyTorch on the CPU: eager, channels-last, or compiled.
+"""PyTorch: on the CPU here, on GPUs in :mod:`profiler.runtimes.torch_cuda`.
 
 Batch norms are folded into convolutions, as in the ONNX form, so that runtimes are compared on the same work.
 """
@@ -15,6 +15,7 @@ from hyctas.graph import Graph
 from hyctas.target import Target
 from hyctas.torch_form import GraphModule
 from hyctas.weights import seeded_inputs, seeded_weights
+from profiler.runtimes.engine import Runtime
 from profiler.runtimes.options import on_cpu
 from profiler.runtimes.outputs import Output, all_finite
 
@@ -22,8 +23,17 @@ PRECISIONS: Final = ("fp32",)
 OPTIONS: Final = ("channels-last", "compiled")
 
 
+def open_torch(target: Target) -> Runtime:
+    """The runtime of a target on the CPU or on a GPU."""
+    if target.on_gpu:
+        from profiler.runtimes.torch_cuda import TorchCudaRuntime
+
+        return TorchCudaRuntime(target)
+    return TorchRuntime(target)
+
+
 class TorchRuntime:
-    """Modules of one target.
+    """Modules of one CPU target.
 
     Raises:
         Unsupported: The target asks for a precision or options that are not offered.
@@ -36,16 +46,11 @@ class TorchRuntime:
         torch.set_num_threads(threads)
         torch.set_float32_matmul_precision("highest")
         if self._option == "compiled":
-            _allow_many_compiled_modules()
+            allow_many_compiled_modules()
 
     def prepare(self, graph: Graph, *, seed: int) -> TorchEngine:
-        """Build the module, in evaluation mode, and compile it where the target says so."""
-        folded, weights = fold(graph, seeded_weights(graph, seed))
-        module: Any = GraphModule(folded, weights).eval()
-        inputs = [torch.from_numpy(array) for array in seeded_inputs(graph, seed).values()]
-        if self._option == "channels-last":
-            module = module.to(memory_format=torch.channels_last)
-            inputs = [tensor.to(memory_format=torch.channels_last) for tensor in inputs]
+        """Build the module, and compile it where the target says so."""
+        module, inputs = seeded_module(graph, seed, channels_last=self._option == "channels-last")
         if self._option == "compiled":
             module = torch.compile(module, dynamic=False)
         return TorchEngine(module, inputs)
@@ -75,16 +80,30 @@ class TorchEngine:
     def outputs(self) -> list[Output]:
         """Run once, and copy every output."""
         with torch.inference_mode():
-            outputs = self._module(*self._inputs)
-        tensors = outputs if isinstance(outputs, tuple) else (outputs,)
-        return [tensor.contiguous().numpy() for tensor in tensors]
+            return [tensor.contiguous().numpy() for tensor in as_tuple(self._module(*self._inputs))]
 
     def finite(self) -> bool:
         """Run once and check every output."""
         return all_finite(self.outputs())
 
 
-def _allow_many_compiled_modules() -> None:
+def seeded_module(graph: Graph, seed: int, *, channels_last: bool) -> tuple[Any, list[Any]]:
+    """The module of a graph in evaluation mode, its batch norms folded, and its inputs; float32, on the CPU."""
+    folded, weights = fold(graph, seeded_weights(graph, seed))
+    module: Any = GraphModule(folded, weights).eval()
+    inputs = [torch.from_numpy(array) for array in seeded_inputs(graph, seed).values()]
+    if channels_last:
+        module = module.to(memory_format=torch.channels_last)
+        inputs = [tensor.to(memory_format=torch.channels_last) for tensor in inputs]
+    return module, inputs
+
+
+def as_tuple(outputs: Any) -> tuple[Any, ...]:
+    """The outputs of a module, of which a single one comes alone."""
+    return outputs if isinstance(outputs, tuple) else (outputs,)
+
+
+def allow_many_compiled_modules() -> None:
     """Let every module of a process be compiled.
 
     All of them run the code of one class, and by default torch silently stops compiling after a few forms of one code.
