@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
@@ -18,11 +16,11 @@ from hyctas.architecture_files import read_architectures
 from hyctas.architecture_options import with_settings
 from hyctas.sampling import sample_structured
 from hyctas.space import SearchSpace
+from profiler.cli.layers import layers
 from profiler.cli.measuring import Work, measure
 from profiler.cli.options import Options, with_options
-from profiler.device import LocalMachine
+from profiler.cli.targets import targets
 from profiler.plan import distinct, plan_networks, plan_operators, planned_network
-from profiler.probe import probe_targets
 
 NETWORKS: Final = "networks"
 """Kind of a run whose networks nothing chose for their predictions."""
@@ -44,23 +42,13 @@ Files = Annotated[
 ]
 
 profile: Final = typer.Typer(no_args_is_help=True)
+profile.command("layers")(layers)
 
 
 def register(app: typer.Typer) -> None:
     """Add this package's commands to `app`."""
     app.command("targets")(targets)
     app.add_typer(profile, name="profile", help="Measure operators or whole networks on this machine.")
-
-
-def targets(as_json: Json = False) -> None:
-    """List what this machine can measure, and for each runtime that it cannot, why and what to install."""
-    probed = probe_targets(LocalMachine(os.environ).cpu)
-    if as_json:
-        rows = [{"target": p.target.name, "available": p.reason is None, "reason": p.reason} for p in probed]
-        typer.echo(json.dumps({"targets": rows}))
-        return
-    for p in probed:
-        typer.echo(p.target.name if p.reason is None else f"{p.target.name}: not available: {p.reason}")
 
 
 @profile.command()
