@@ -16,6 +16,7 @@ from hyctas.architecture_files import read_architectures
 from hyctas.architecture_options import with_settings
 from hyctas.sampling import sample_structured
 from hyctas.space import SearchSpace
+from profiler.cli.build_variance import build_variance_command
 from profiler.cli.layers import layers
 from profiler.cli.measuring import Work, measure
 from profiler.cli.options import Options, with_options
@@ -42,6 +43,7 @@ Files = Annotated[
 ]
 
 profile: Final = typer.Typer(no_args_is_help=True)
+profile.command("build-variance")(build_variance_command)
 profile.command("layers")(layers)
 
 
