@@ -8,8 +8,9 @@ from __future__ import annotations
 import gc
 import json
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -72,7 +73,6 @@ class OnDevice:
     gpu: Any
     misuse: type[Exception]
     simulation: Simulation
-    _kept: dict[str, ModuleType] = field(default_factory=dict, repr=False)
 
 
 @pytest.fixture(params=VERSIONS, ids=lambda version: f"tensorrt{version}")
@@ -96,17 +96,32 @@ def simulation(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pyte
 def on_device(simulation: Simulation, monkeypatch: pytest.MonkeyPatch) -> Iterator[OnDevice]:
     """The stand-ins in this process; the scenario that counts is that of the first use of the device."""
     monkeypatch.delenv("HYCTAS_STANDIN_REPORT")
+    with standins_imported():
+        simulated = import_module("simulated_gpu")
+        modules = import_module("tensorrt"), import_module("cuda.bindings.runtime")
+        yield OnDevice(*modules, simulated.gpu, simulated.Misuse, simulation)
+
+
+@pytest.fixture
+def layer_count(simulation: Simulation) -> Callable[[bytes], int]:
+    """How many layers the stand-in makes of an ONNX model."""
+
+    def count(model: bytes) -> int:
+        with standins_imported():
+            import_module("tensorrt")
+            fusion, read = (import_module(f"standin_tensorrt.{name}") for name in ("fusion", "model"))
+            return len(fusion.Fusion(read.Model(model)).layers())
+
+    return count
+
+
+@contextmanager
+def standins_imported() -> Iterator[None]:
+    """Imports what is on the path now, and puts back what was imported before."""
     before = {name: sys.modules.pop(name) for name in list(sys.modules) if _is_replaced(name)}
     _forget_library()
     try:
-        simulated = import_module("simulated_gpu")
-        yield OnDevice(
-            import_module("tensorrt"),
-            import_module("cuda.bindings.runtime"),
-            simulated.gpu,
-            simulated.Misuse,
-            simulation,
-        )
+        yield
     finally:
         _forget_library()
         gc.collect()

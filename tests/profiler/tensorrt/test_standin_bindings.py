@@ -86,7 +86,7 @@ def real_surface(wheels: Any, name: str) -> dict[str, Any]:
         if os.environ.get("HYCTAS_REQUIRE_BINDINGS") == "1":
             raise
         pytest.skip(f"NVIDIA's bindings cannot be fetched: {error}")
-    return surface_of("real-cuda" if name == "cuda_bindings" else "real-tensorrt", variables)
+    return surface_of("real-cuda" if name.startswith("cuda") else "real-tensorrt", variables)
 
 
 @pytest.fixture(scope="module")
@@ -101,10 +101,10 @@ def real11(wheels: Any) -> dict[str, Any]:
     return real_surface(wheels, "tensorrt11")
 
 
-@pytest.fixture(scope="module")
-def real_cuda(wheels: Any) -> dict[str, Any]:
-    """``cuda.bindings.runtime``."""
-    return real_surface(wheels, "cuda_bindings")
+@pytest.fixture(scope="module", params=["cuda12", "cuda13"])
+def real_cuda(wheels: Any, request: pytest.FixtureRequest) -> dict[str, Any]:
+    """``cuda.bindings.runtime`` of both major versions."""
+    return real_surface(wheels, request.param)
 
 
 def standin_surface(kind: str, version: int) -> dict[str, Any]:

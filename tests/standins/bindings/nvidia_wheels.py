@@ -16,7 +16,8 @@ from empty_library import machine_is_known, write_library
 REQUIREMENTS: Final = {
     "tensorrt10": ("tensorrt-cu12-bindings==10.13.*",),
     "tensorrt11": ("tensorrt-cu13-bindings==11.4.*",),
-    "cuda_bindings": ("cuda-bindings>=13,<14", "cuda-pathfinder>=1,<2"),
+    "cuda12": ("cuda-bindings>=12.9,<13", "cuda-pathfinder>=1,<2"),
+    "cuda13": ("cuda-bindings>=13,<14", "cuda-pathfinder>=1,<2"),
 }
 _FUNCTIONS: Final = (
     "createInferBuilder_INTERNAL",

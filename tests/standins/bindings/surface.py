@@ -140,9 +140,8 @@ def read_cython(function: Any, name: str) -> list[dict[str, Any]] | None:
     if any(p.kind is p.VAR_POSITIONAL for p in found):
         return None
     parameters = [[p.name, p.default is not p.empty, "any"] for p in found if p.name != "self"]
-    section = (
-        (function.__doc__ or "").partition("Returns\n-------\n")[2].partition("\nSee Also")[0].partition("\n\n")[0]
-    )
+    section = (function.__doc__ or "").partition("Returns\n-------\n")[2]
+    section = re.split(r"\n\w[\w ]*\n-{3,}\n", section, maxsplit=1)[0]
     returned = [line for line in section.splitlines() if line and not line.startswith(" ")]
     return [{"parameters": parameters, "returned": str(len(returned)) if returned else "any"}]
 
