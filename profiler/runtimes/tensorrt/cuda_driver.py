@@ -6,7 +6,6 @@ PyCUDA stands on the driver API and hands out its handles, so these calls work o
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
 from functools import cache
 from typing import Any, Final
 
@@ -75,7 +74,7 @@ class CudaDriver:
 
 
 @cache
-def load_driver(load: Callable[[str], Any] = ctypes.CDLL) -> CudaDriver:
+def load_driver() -> CudaDriver:
     """The driver's library of this machine.
 
     Raises:
@@ -83,7 +82,7 @@ def load_driver(load: Callable[[str], Any] = ctypes.CDLL) -> CudaDriver:
     """
     for name in _LIBRARIES:
         try:
-            return CudaDriver(load(name))
+            return CudaDriver(ctypes.CDLL(name))
         except OSError:
             continue
     raise RuntimeUnavailable(f"no CUDA driver here (none of {', '.join(_LIBRARIES)} loads); install the NVIDIA driver")

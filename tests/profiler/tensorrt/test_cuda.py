@@ -168,12 +168,14 @@ def test_driver_finds_the_number_of_an_error_by_its_words() -> None:
     assert driver.number_of("no such words") == 0
 
 
-def test_machine_without_driver_says_so() -> None:
+def test_machine_without_driver_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> Any:
         raise OSError(f"{name}: cannot open shared object file")
 
+    load_driver.cache_clear()
+    monkeypatch.setattr(ctypes, "CDLL", missing)
     with pytest.raises(RuntimeUnavailable, match="no CUDA driver here"):
-        load_driver(missing)
+        load_driver()
 
 
 def test_versions_read_as_people_write_them() -> None:
