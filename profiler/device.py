@@ -124,8 +124,3 @@ def gpu_slug(name: str) -> str:
     """A short name of a GPU from the name of the product, such as ``rtx-4090`` or ``a100-sxm4-40gb``."""
     slug = "-".join(re.findall(r"[a-z0-9.]+", _GPU_NOISE.sub(" ", name.lower()))).strip(".") or "gpu"
     return _BOARDS.get(slug, slug)
-
-
-def local_device(environment: Mapping[str, str]) -> str:
-    """Slug of this machine's CPU; see :class:`LocalMachine`."""
-    return LocalMachine(environment).cpu

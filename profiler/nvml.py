@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from hyctas.measurement import DeviceConditions
 
-INSTALL: Final = "pip install nvidia-ml-py"
+INSTALL: Final = "pip install 'hyctas[nvml]'"
 VISIBLE_DEVICES: Final = "CUDA_VISIBLE_DEVICES"
 NO_DEVICES: Final = ("", "-1", "NoDevFiles")
 """First entries of ``CUDA_VISIBLE_DEVICES`` that hide every GPU."""

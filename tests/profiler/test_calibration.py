@@ -70,6 +70,7 @@ def test_on_a_gpu_references_of_the_host_must_be_clearly_better(errors: tuple[fl
     assert choose_normaliser(dict(zip(NORMALISERS, errors, strict=True)), on_gpu=True) == chosen
 
 
+@pytest.mark.slow
 def test_gpu_is_calibrated_by_its_own_clock_while_references_run_on_the_host(
     gpu_target: Target, staged: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -207,6 +207,7 @@ def test_options_of_measuring_reach_the_protocol_and_the_process() -> None:
     assert Options().protocol == Protocol()
 
 
+@pytest.mark.slow
 def test_gpu_target_is_measured_by_its_metric(
     url: str, gpu_target: Target, staged: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

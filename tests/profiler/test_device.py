@@ -100,7 +100,7 @@ def test_gpu_target_needs_a_gpu_or_its_name(monkeypatch: pytest.MonkeyPatch) -> 
     machine = LocalMachine({"HYCTAS_DEVICE": "my-board"})
     assert machine.gpu is None
     assert not machine.is_here(parse_target("my-board/tensorrt-fp16"))
-    with pytest.raises(RuntimeUnavailable, match=r"no NVIDIA GPU .*nvidia-ml-py.*HYCTAS_GPU_DEVICE=rtx-4090"):
+    with pytest.raises(RuntimeUnavailable, match=r"no NVIDIA GPU .*hyctas\[nvml\].*HYCTAS_GPU_DEVICE=rtx-4090"):
         machine.target("tensorrt-fp16")
     assert machine.target("bench/tensorrt-fp16").device == "bench"
 

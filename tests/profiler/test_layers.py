@@ -79,6 +79,7 @@ def layers_command(monkeypatch: pytest.MonkeyPatch, network: dict[str, Any]) -> 
     return lambda *options: CliRunner().invoke(app, ["profile", "layers", "-", *options], input=json.dumps(network))
 
 
+@pytest.mark.slow
 def test_command_splits_a_network(layers_command: Callable[..., Result]) -> None:
     result = layers_command("--json")
     assert result.exit_code == 0, result.stderr

@@ -157,7 +157,7 @@ def without_gpu(nvml: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("remove", "reason"),
     [
-        (without_module, "pip install nvidia-ml-py"),
+        (without_module, "pip install 'hyctas[nvml]'"),
         (without_library, "NVML Shared Library Not Found"),
         (without_gpu, "there is no GPU 0: the driver knows 0"),
     ],
