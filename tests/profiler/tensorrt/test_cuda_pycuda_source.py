@@ -83,7 +83,7 @@ def test_everything_in_the_stand_in_is_in_pycuda(wrapper: str) -> None:
 def test_arguments_have_the_names_that_pycuda_gives_them(function: str, wrapper: str) -> None:
     arguments = dict(public_definitions())[function]
     definition = wrapper[wrapper.index(f'"{function}"') :].split(");", 1)[0]
-    assert re.findall(r'"([a-z_]+)"', definition)[1:] == arguments
+    assert re.findall(r'"([a-z_0-9]+)"', definition)[1:] == arguments
 
 
 def test_errors_carry_words_and_no_number(wrapper: str) -> None:
