@@ -34,9 +34,9 @@ from hyctas.space import SearchSpace
 from hyctas.target import parse_target
 from hyctas.workload import Workload
 from profiler.plan import PlannedWorkload, plan_operators, planned_network
+from profiler.runtimes.seeded_model import seeded_onnx
 from profiler.runtimes.tensorrt.building import EngineBuilder
 from profiler.runtimes.tensorrt.library import open_library
-from profiler.runtimes.tensorrt.model import seeded_model
 from profiler.runtimes.tensorrt.settings import read_settings
 
 ONE_IN: Final[Mapping[str, int]] = MappingProxyType({"fp32": 1, "fp16": 1, "tf32": 10, "bf16": 10, "int8": 10})
@@ -154,7 +154,7 @@ def build_one(subject: Subject, precision: str) -> Outcome:
     builder = _builder(precision)
     start_s = time.perf_counter()
     try:
-        model = seeded_model(decode_graph(subject.graph), precision=builder.model_precision, seed=0)
+        model = seeded_onnx(decode_graph(subject.graph), precision=builder.model_precision, seed=0)
         written_s = time.perf_counter()
         engine = builder.build(model)
     except HyctasError as error:

@@ -10,12 +10,12 @@ from hyctas.graph import Graph
 from hyctas.measurement import DeviceConditions
 from hyctas.target import Metric, Target
 from profiler.nvml import GpuMonitor
+from profiler.runtimes.seeded_model import seeded_onnx
 from profiler.runtimes.tensorrt.building import EngineBuilder, engine_builder
 from profiler.runtimes.tensorrt.cuda import open_cuda
 from profiler.runtimes.tensorrt.engine import TensorRtEngine
 from profiler.runtimes.tensorrt.library import open_library
 from profiler.runtimes.tensorrt.loading import Loader
-from profiler.runtimes.tensorrt.model import seeded_model
 from profiler.runtimes.tensorrt.settings import read_settings
 from profiler.runtimes.tensorrt.timing_cache import default_folder
 
@@ -59,7 +59,7 @@ class TensorRtRuntime:
             EngineFailed: TensorRT cannot run what it built.
             MemoryError: Memory ran out, in building or in running.
         """
-        model = seeded_model(graph, precision=self._builder.model_precision, seed=seed)
+        model = seeded_onnx(graph, precision=self._builder.model_precision, seed=seed)
         return TensorRtEngine(self._loader, self._builder.build(model).plan, graph, seed=seed)
 
     def environment(self) -> Mapping[str, str]:

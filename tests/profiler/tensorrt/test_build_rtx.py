@@ -16,11 +16,11 @@ from hyctas.parts import Part
 from hyctas.target import PRECISIONS
 from hyctas.weights import seeded_weights
 from profiler.runtimes.engine import Unsupported
+from profiler.runtimes.seeded_model import seeded_onnx
 from profiler.runtimes.tensorrt.building import EngineBuilder, engine_builder
 from profiler.runtimes.tensorrt.cuda import DeviceProperties
 from profiler.runtimes.tensorrt.faults import BuildFailed
 from profiler.runtimes.tensorrt.library import Library, open_library
-from profiler.runtimes.tensorrt.model import seeded_model
 from profiler.runtimes.tensorrt.settings import TensorRtSettings
 
 NETWORKS = Path(__file__).parents[4] / "shared" / "data" / "hyctas"
@@ -50,7 +50,7 @@ def test_operators_build_in_every_precision(library: Library, precision: str) ->
     build = builder(library, precision)
     assert build.model_precision == precision
     for part in PARTS:
-        engine = build.build(seeded_model(lower_part(part), precision=precision, seed=0))
+        engine = build.build(seeded_onnx(lower_part(part), precision=precision, seed=0))
         assert engine.plan_bytes > 10_000
         assert engine.layers > 1
         assert engine.build_s > 0.0 and engine.parse_s > 0.0
@@ -60,7 +60,7 @@ def test_operators_build_in_every_precision(library: Library, precision: str) ->
 def test_half_precision_halves_the_weights(library: Library) -> None:
     graph = lower_part(Part("conv", 8, 8, (256,), 256))
     sizes = {
-        precision: builder(library, precision).build(seeded_model(graph, precision=precision, seed=0)).plan_bytes
+        precision: builder(library, precision).build(seeded_onnx(graph, precision=precision, seed=0)).plan_bytes
         for precision in ("fp32", "fp16", "int8")
     }
     weights = 256 * 256 * 9
@@ -106,19 +106,19 @@ def test_failure_leaves_the_next_build_alone(library: Library) -> None:
     build = builder(library, "fp32")
     with pytest.raises((BuildFailed, Unsupported)):
         build.build(b"xx")
-    assert build.build(seeded_model(lower_part(PARTS[0]), precision="fp32", seed=0)).plan_bytes
+    assert build.build(seeded_onnx(lower_part(PARTS[0]), precision="fp32", seed=0)).plan_bytes
 
 
 def test_workspace_that_is_too_small_is_unsupported(library: Library) -> None:
     build = builder(library, "fp16", workspace_bytes=1 << 20)
     with pytest.raises(Unsupported, match=r"within a workspace of 1 MiB"):
-        build.build(seeded_model(lower_part(Part("conv", 6, 12, (8,), 8)), precision="fp16", seed=0))
+        build.build(seeded_onnx(lower_part(Part("conv", 6, 12, (8,), 8)), precision="fp16", seed=0))
 
 
 def test_unknown_gpu_lists_the_known_ones(library: Library) -> None:
     build = EngineBuilder(library, TensorRtSettings("fp32"), compute_capability=(9, 0))
     with pytest.raises(Unsupported, match=r"does not build for SM90; it builds for SM120, .*SM89"):
-        build.build(seeded_model(lower_part(PARTS[0]), precision="fp32", seed=0))
+        build.build(seeded_onnx(lower_part(PARTS[0]), precision="fp32", seed=0))
 
 
 def test_builder_of_a_device_has_no_timing_cache(library: Library, tmp_path: Path) -> None:
@@ -143,6 +143,7 @@ def test_missing_package_says_what_to_install() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_every_operator_of_the_space_builds(library: Library) -> None:
     """All in fp32 and fp16, and a tenth of each kind in the other precisions, at 512x1024."""
     subjects = operator_subjects(ArchitectureDefaults(height=512, width=1024))

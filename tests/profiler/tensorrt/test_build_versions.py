@@ -18,12 +18,12 @@ from hyctas.lowering import lower_part
 from hyctas.parts import Part
 from hyctas.target import PRECISIONS
 from profiler.runtimes.engine import Unsupported
+from profiler.runtimes.seeded_model import seeded_onnx
 from profiler.runtimes.tensorrt import timing_cache
 from profiler.runtimes.tensorrt.building import EngineBuilder, engine_builder
 from profiler.runtimes.tensorrt.cuda import DeviceProperties
 from profiler.runtimes.tensorrt.faults import BuildFailed, BuildOutOfMemory
 from profiler.runtimes.tensorrt.library import Library, open_library
-from profiler.runtimes.tensorrt.model import seeded_model
 from profiler.runtimes.tensorrt.settings import TensorRtSettings
 from profiler.runtimes.tensorrt.timing_cache import TimingCacheFile, default_folder
 
@@ -74,7 +74,7 @@ def timings(library: Library, tmp_path: Path) -> TimingCacheFile:
 
 def build(builder: EngineBuilder, graph: Graph) -> Any:
     """The plan of an engine for `graph`, as the stand-in has it."""
-    model = seeded_model(graph, precision=builder.model_precision, seed=0)
+    model = seeded_onnx(graph, precision=builder.model_precision, seed=0)
     return importlib.import_module("standin_tensorrt.plan").deserialise(builder.build(model).plan)
 
 
@@ -144,7 +144,7 @@ def test_more_timing_iterations_choose_better(gpu: Any, library: Library, graph:
 
 def test_build_tells_how_large_the_cache_was(library: Library, graph: Graph, timings: TimingCacheFile) -> None:
     builder = EngineBuilder(library, TensorRtSettings("fp32"), timings)
-    model = seeded_model(graph, precision="fp32", seed=0)
+    model = seeded_onnx(graph, precision="fp32", seed=0)
     assert builder.build(model).timings_bytes == 0
     assert builder.build(model).timings_bytes > 0
 

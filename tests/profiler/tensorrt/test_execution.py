@@ -69,9 +69,9 @@ def fails(gpu: Any, call: str, **what: Any) -> None:
 @pytest.mark.parametrize("name", TARGETS)
 def test_every_target_computes_what_the_graph_says(name: str, open_target: Open, graph: Graph) -> None:
     ort = pytest.importorskip("onnxruntime")
-    from profiler.runtimes.tensorrt.model import seeded_model
+    from profiler.runtimes.seeded_model import seeded_onnx
 
-    session = ort.InferenceSession(seeded_model(graph, precision="fp32", seed=3), providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(seeded_onnx(graph, precision="fp32", seed=3), providers=["CPUExecutionProvider"])
     expected = session.run(list(graph.outputs), seeded_inputs(graph, 3))
     engine = open_target(name).prepare(graph, seed=3)
     tolerance = {"fp3": 1e-5, "tf3": 1e-5, "int": 0.15}.get(name[:3], 0.03)
