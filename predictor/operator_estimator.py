@@ -11,13 +11,22 @@ import numpy.typing as npt
 
 from hyctas.errors import ArtifactError
 from hyctas.parts import Part
-from predictor.gaussian_process import GaussianProcess, fit_gaussian_process
+from predictor.gaussian_process import GaussianProcess, KernelPart, fit_gaussian_process
 from predictor.operator_law import TERMS, fit_law, law_cost_s, stacked_terms
-from predictor.part_features import log_features
+from predictor.part_features import KINDS, SHARED_LOG_FEATURES, log_features
 
 Array = npt.NDArray[np.float64]
 
 _LAW: Final = "law"
+_SHARED: Final = len(SHARED_LOG_FEATURES)
+KERNEL: Final = (
+    KernelPart(tuple(range(_SHARED)), 2.5),
+    KernelPart(tuple(range(_SHARED + len(KINDS))), 1.5),
+)
+"""What all kinds have in common, smooth; and what a kind has of its own, as far as it is unlike others.
+
+The scale of a kind's column says how far it is from the others, so a kind with few rows learns from those like it.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +55,7 @@ class OperatorEstimator:
         """The estimator that :meth:`arrays` gave.
 
         Raises:
-            ArtifactError: An array is missing, or the law has other terms than this version's.
+            ArtifactError: An array is missing, or the law or the process reads other features than this version's.
         """
         try:
             law, remainder = np.asarray(arrays[_LAW], np.float64), GaussianProcess.from_arrays(arrays)
@@ -54,12 +63,20 @@ class OperatorEstimator:
             raise ArtifactError(f"estimator of operator costs: array {error} is missing; train again") from error
         if law.shape != (TERMS,):
             raise ArtifactError(f"estimator of operator costs: law of shape {law.shape}, not ({TERMS},); train again")
+        features = _SHARED + len(KINDS)
+        if remainder.centre.shape != (features,) or remainder.inputs.shape[1:] != (features,):
+            raise ArtifactError(
+                f"estimator of operator costs: its process reads {len(remainder.centre)} features, not {features}; "
+                "train again"
+            )
         return cls(law, remainder)
 
 
 def fit_operator_estimator(measured: Mapping[Part, float], *, seed: int = 0) -> OperatorEstimator:
-    """Fit the law to measured seconds by part, then the process to what it leaves (Matern 3/2 on log features)."""
+    """Fit the law to measured seconds by part, then the process to what it leaves; see :data:`KERNEL`."""
     terms, cost_s = stacked_terms(list(measured)), np.array(list(measured.values()))
     law = fit_law(terms, cost_s)
     inputs = np.stack([log_features(part) for part in measured])
-    return OperatorEstimator(law, fit_gaussian_process(inputs, np.log(cost_s / law_cost_s(terms, law)), seed=seed))
+    return OperatorEstimator(
+        law, fit_gaussian_process(inputs, np.log(cost_s / law_cost_s(terms, law)), KERNEL, seed=seed)
+    )

@@ -63,8 +63,30 @@ def _add_node(totals: dict[str, float], graph: Graph, node: Node) -> None:
         totals["conv_1x1_macs" if node.integer("kernel") == 1 else "conv_3x3_macs"] += macs
 
 
+TILES: Final = (32, 64, 128)
+"""Kernels of GPUs, and vector units of CPUs, work on whole tiles of so many channels."""
+SHARED_LOG_FEATURES: Final = (
+    *("pixels", "in_channels", "out_channels", "stride", "macs", "bytes"),
+    *(f"out_channels_waste_{tile}" for tile in TILES),
+    f"in_channels_waste_{TILES[0]}",
+)
+"""Names of the first features of :func:`log_features`, which mean the same for every kind."""
+
+
 def log_features(part: Part) -> Array:
-    """Features of a part for a smooth model of its cost: logarithms of its vector and sizes, and its kind one-hot."""
-    numbers = [*part_features(part), part.height, part.width, sum(part.in_channels), part.out_channels, part.stride]
-    one_hot = [float(part.kind == kind) for kind in KINDS]
-    return np.array([*np.log1p(numbers), *one_hot])
+    """Features of a part for a smooth model of the logarithm of its cost, and its kind one-hot.
+
+    Logarithms of sizes, channels, multiply-accumulates and bytes. A cost rises in steps where another tile of channels
+    is begun, so the waste, channels rounded up to whole tiles over channels, lets a smooth model follow the steps.
+    """
+    features = dict(zip(FEATURES, part_features(part), strict=True))
+    macs, moved = (sum(v for name, v in features.items() if name.endswith(end)) for end in ("_macs", "_bytes"))
+    channels_in, channels_out = sum(part.in_channels), part.out_channels
+    sizes = [part.batch * part.height * part.width, channels_in, channels_out, part.stride, 1.0 + macs, moved]
+    waste = [*(_waste(channels_out, tile) for tile in TILES), _waste(channels_in, TILES[0])]
+    return np.array([*np.log([*sizes, *waste]), *(float(part.kind == kind) for kind in KINDS)])
+
+
+def _waste(channels: int, tile: int) -> float:
+    """Channels in whole tiles over channels."""
+    return -(-channels // tile) * tile / channels

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hyctas.errors import ArtifactError
+from hyctas.parts import Part
 from predictor.operator_estimator import OperatorEstimator, fit_operator_estimator
 from predictor.operator_law import FLOOR_S, TERMS, fit_law, law_cost_s, law_terms, stacked_terms
 from predictor.part_features import FEATURES, part_features
@@ -77,3 +78,24 @@ def test_arrays_of_another_version_are_refused(estimator):
         OperatorEstimator.from_arrays({name: array for name, array in arrays.items() if name != "law"})
     with pytest.raises(ArtifactError, match=r"law of shape \(3,\)"):
         OperatorEstimator.from_arrays({**arrays, "law": np.zeros(3)})
+
+
+def test_estimator_of_an_earlier_form_is_refused(estimator):
+    arrays = estimator.arrays()
+    earlier = {name: array for name, array in arrays.items() if name not in ("amplitudes", "scales", "smoothness")}
+    with pytest.raises(ArtifactError, match=r"'amplitudes' is missing; train again"):
+        OperatorEstimator.from_arrays({**earlier, "scale": arrays["spread"], "amplitude": np.asarray(1.0)})
+    with pytest.raises(ArtifactError, match=r"reads \d+ features.*train again"):
+        OperatorEstimator.from_arrays({**arrays, "centre": arrays["centre"][:-1]})
+
+
+def test_steps_at_whole_tiles_of_channels_are_learned():
+    """A cost that depends on output channels in tiles of 32, as on a GPU, at channels that were never measured."""
+    tiled = {part: 1e-4 * -(-part.out_channels // 32) for part in convolutions(range(8, 200, 8))}
+    unseen = {part: 1e-4 * -(-part.out_channels // 32) for part in convolutions(range(12, 196, 8))}
+    found = fit_operator_estimator(tiled).cost_s(list(unseen))
+    assert np.abs(found / np.array(list(unseen.values())) - 1.0).mean() < 0.02
+
+
+def convolutions(channels):
+    return [Part("conv", 32, 64, (read,), written) for read in (16, 48) for written in channels]

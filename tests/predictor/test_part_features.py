@@ -5,8 +5,9 @@ import pytest
 
 from hyctas.costs import costs
 from hyctas.lowering import lower
+from hyctas.parts import Part
 from predictor.operator_costs import learn_operator_costs
-from predictor.part_features import FEATURES, KINDS, log_features, part_features
+from predictor.part_features import FEATURES, KINDS, SHARED_LOG_FEATURES, TILES, log_features, part_features
 from predictor.part_table import COLUMNS, COST_COLUMNS, OVERALL, PER_KIND, PartTable
 from predictor.training import network_features
 from tests.predictor import synthetic
@@ -61,3 +62,17 @@ def test_row_holds_the_cost_and_count_of_its_kind_alone():
     assert row[start + PER_KIND.index("count")] == 1.0
     others = [column for column in COST_COLUMNS if column != start]
     assert not row[others].any()
+
+
+def test_waste_is_channels_in_whole_tiles_over_channels():
+    features = log_features(Part("conv", 16, 32, (40,), 96))
+    waste = dict(zip(SHARED_LOG_FEATURES, np.exp(features), strict=False))
+    assert [waste[f"out_channels_waste_{tile}"] for tile in TILES] == pytest.approx([1.0, 128 / 96, 128 / 96])
+    assert waste["in_channels_waste_32"] == pytest.approx(64 / 40)
+
+
+def test_batch_counts_as_pixels():
+    one, two = (log_features(Part("conv", 16, 32, (8,), 8, batch=batch)) for batch in (1, 2))
+    assert two[SHARED_LOG_FEATURES.index("pixels")] - one[SHARED_LOG_FEATURES.index("pixels")] == pytest.approx(
+        np.log(2)
+    )
