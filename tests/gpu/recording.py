@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Final
 
@@ -32,10 +33,9 @@ class FigureRecorder:
 
         Raises:
             ValueError: It is not finite.
+            TypeError: It is neither a number nor text.
         """
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(f"{name} is {value}: evidence holds finite numbers only")
-        self._item.user_properties.append((_PROPERTY, (name, value, unit)))
+        self._item.user_properties.append((_PROPERTY, (name, _plain(name, value), unit)))
 
 
 class EvidencePlugin:
@@ -72,6 +72,11 @@ class EvidencePlugin:
             figures=figures or known.figures,
         )
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A file that does not import is a failure, too."""
+        if report.failed:
+            self._results[report.nodeid] = TestResult(report.nodeid, "failed", 0.0, _reason(report))
+
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the files; all tests skipped, or none collected, is a failure."""
@@ -93,11 +98,26 @@ class EvidencePlugin:
         terminalreporter.line(self._message)
 
 
-def _reason(report: pytest.TestReport) -> str:
+def _plain(name: str, value: object) -> float | int | str:
+    """The value in a type of Python's own, which JSON can hold."""
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, Integral):
+        return int(value)
+    if not isinstance(value, Real):
+        raise TypeError(f"{name} is {value!r}: evidence holds numbers and text only")
+    if not math.isfinite(value):
+        raise ValueError(f"{name} is {value}: evidence holds finite numbers only")
+    return float(value)
+
+
+def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
     """Why a test was skipped, or the line of its error."""
     if hasattr(report, "wasxfail"):
         return f"expected to fail: {report.wasxfail}"
     if isinstance(report.longrepr, tuple):
         return str(report.longrepr[2]).removeprefix("Skipped: ")
     crash = getattr(report.longrepr, "reprcrash", None)
-    return str(crash.message).splitlines()[0] if crash is not None and crash.message else report.longreprtext[-300:]
+    if crash is not None and crash.message:
+        return str(crash.message).splitlines()[0]
+    return (report.longreprtext.strip().splitlines() or ["no reason given"])[-1]

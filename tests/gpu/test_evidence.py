@@ -19,12 +19,15 @@ from tests.gpu.recording import EVIDENCE_VARIABLE
 GPU_TESTS = Path(__file__).parent
 STANDINS = GPU_TESTS.parent / "standins"
 PASSING = """
+import numpy as np
 import pytest
 pytestmark = pytest.mark.gpu
 
 def test_fast(evidence):
     evidence.record("latency", 0.00123456789, "ms")
     evidence.record("kernel", "wino | grad")
+    evidence.record("layers", np.int32(7))
+    evidence.record("share", np.float32(0.5))
 """
 SKIPPED = """
 def test_other_binding():
@@ -37,6 +40,9 @@ def test_wrong(evidence):
 
 def test_not_finite(evidence):
     evidence.record("latency", float("nan"), "ms")
+
+def test_not_a_number(evidence):
+    evidence.record("latencies", [1.0])
 
 @pytest.fixture
 def broken():
@@ -88,6 +94,7 @@ def test_evidence_says_what_ran_on_what(tmp_path: Path, root: Path) -> None:
     assert found["commit"].removesuffix("-dirty") == commit_of(root).removesuffix("-dirty")
     fast, other = found["tests"]
     assert fast["figures"][0] == {"name": "latency", "value": 0.00123456789, "unit": "ms"}
+    assert [figure["value"] for figure in fast["figures"][2:]] == [7, 0.5]
     assert (other["outcome"], other["reason"]) == ("skipped", "pycuda is not installed")
     text = path.with_suffix(".md").read_text()
     assert "| latency | 0.00123457 | ms |" in text
@@ -101,13 +108,23 @@ def test_failures_are_evidence_too(tmp_path: Path, root: Path) -> None:
     assert done.returncode == 1
     found = json.loads(path.read_text())
     assert found["verdict"] == "failed"
-    assert found["counts"] == {"passed": 1, "failed": 3, "skipped": 0}
+    assert found["counts"] == {"passed": 1, "failed": 4, "skipped": 0}
     reasons = {test["test"].rpartition("::")[2]: test["reason"] for test in found["tests"]}
     assert reasons["test_wrong"] == "assert 1 == 2"
     assert "latency is nan" in reasons["test_not_finite"]
+    assert "numbers and text only" in reasons["test_not_a_number"]
     assert "no such card" in reasons["test_unready"]
     wrong = next(test for test in found["tests"] if test["test"].endswith("test_wrong"))
     assert wrong["figures"] == [{"name": "error", "value": 3, "unit": ""}]
+
+
+@pytest.mark.slow
+def test_file_that_does_not_import_is_a_failure(tmp_path: Path, root: Path) -> None:
+    done, path = run_tests(tmp_path / "run", "import no_such_module_at_all\n", root)
+    assert done.returncode != 0
+    found = json.loads(path.read_text())
+    assert found["verdict"] == "failed"
+    assert "no_such_module_at_all" in found["tests"][0]["reason"]
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from db.repository import Repository
 from hyctas.__main__ import app
 from hyctas.architecture import Architecture, ArchitectureDefaults
 from hyctas.architecture_json import to_json
+from hyctas.folding import fold
 from hyctas.lowering import lower
 from hyctas.measurement import Calibration
 from hyctas.onnx_form import to_onnx_bytes
@@ -54,7 +55,12 @@ class Machine:
         self.url = f"sqlite:///{folder / 'measured.db'}"
         self.networks = networks
         self.file = folder / "networks.json"
-        self.file.write_text(json.dumps([to_json(network) for network in networks]))
+        self.keep(len(networks))
+
+    def keep(self, count: int) -> None:
+        """Measure only the first networks."""
+        self.networks = self.networks[:count]
+        self.file.write_text(json.dumps([to_json(network) for network in self.networks]))
 
     def calibrated(self, name: str) -> Target:
         """The target, with a calibration that leaves times as they are."""
@@ -154,6 +160,7 @@ def test_operators_are_measured_alone_and_in_chains(simulation: Simulation, mach
 
 def test_options_of_a_target_are_obeyed(simulation: Simulation, machine: Machine) -> None:
     """A cold cache costs a quarter more; plain enqueue of layers this long costs nothing."""
+    machine.keep(1)
     names = ("tensorrt-fp16", "tensorrt-fp16-l2flush", "tensorrt-fp16-enqueue", "tensorrt-fp16-copies")
     means = {}
     for name in names:
@@ -166,10 +173,30 @@ def test_options_of_a_target_are_obeyed(simulation: Simulation, machine: Machine
     assert metrics == {"host_time_with_copies"}
 
 
+def test_layers_are_split_and_mapped_to_nodes(
+    simulation: Simulation, machine: Machine, layer_count: Callable[[bytes], int]
+) -> None:
+    """Each layer takes 5 us more under the profiler; every node that computes is in one."""
+    machine.file.write_text(json.dumps(to_json(machine.networks[0])))
+    arguments = ("profile", "layers", str(machine.file), "--target", "tensorrt-fp16", "--json")
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    expected = expected_s(simulation, layer_count, machine.networks[0], "fp16") * 1e3
+    assert found["latency_ms"] == pytest.approx(expected, rel=0.01)
+    assert found["sum_ms"] == pytest.approx(expected * 1.05, rel=0.01)
+    graph, _ = fold(lower(machine.networks[0]), seeded_weights(lower(machine.networks[0]), 0))
+    computing = {node.name for node in graph.nodes if node.op not in ("reshape", "identity")}
+    assert computing <= {node for layer in found["layers"] for node in layer["nodes"]}
+    fused = [layer for layer in found["layers"] if len(layer["nodes"]) > 1]
+    assert any("softmax" in node for layer in fused for node in layer["nodes"])
+
+
 def test_targets_are_offered(simulation: Simulation) -> None:
-    probed = probe_targets("rtx-4090", {"tensorrt": CATALOGUE["tensorrt"]})
-    assert {p.target.local_name: p.reason for p in probed}["tensorrt-fp16"] is None
-    assert [p.target.local_name for p in probed if p.reason is not None] == []
+    probed = probe_targets("epyc", "rtx-4090", {"tensorrt": CATALOGUE["tensorrt"]})
+    reasons = {p.target.name: p.reason for p in probed}
+    assert set(reasons) >= {f"rtx-4090/tensorrt-{p}" for p in ("fp32", "tf32", "fp16", "bf16", "int8")}
+    assert set(reasons.values()) == {None}
 
 
 FAULTS = {
@@ -200,7 +227,8 @@ FAULTS = {
     "execution failure": ({"call": "execute_async_v3", "message": "Error Code 1: no such thing"}, "build", "no such"),
     "crash in the build": ({"call": "build_serialized_network", "act": "segfault"}, "crash", "SIGSEGV"),
     "crash in a run": ({"call": "execute_async_v3", "act": "abort"}, "crash", "SIGABRT"),
-    "killed": ({"call": "build_serialized_network", "act": "killed"}, "out_of_memory", "SIGKILL"),
+    "killed": ({"call": "build_serialized_network", "act": "killed"}, "out_of_memory", "killed"),
+    "not captured": ({"call": "capture"}, "unsupported", "option enqueue"),
     "hang in the build": ({"call": "build_serialized_network", "act": "hang"}, "timeout", "3 s"),
 }
 
@@ -235,12 +263,12 @@ def test_memory_that_runs_out_on_the_way_is_given_back(simulation: Simulation, m
 
 def test_what_cannot_be_captured_points_to_plain_enqueue(simulation: Simulation, machine: Machine) -> None:
     simulation.scenario(times=TIMES, capturable=False)
-    found = machine.profiled("tensorrt-fp16")
-    assert set(found["networks"].values()) == {"failed"}
-    failures = [m.failure for m in machine.measurements("tensorrt-fp16").values()]
-    assert all(f.kind == "unsupported" and "option enqueue" in f.message for f in failures)
-    again = machine.profiled("tensorrt-fp16-enqueue")
-    assert set(again["networks"].values()) == {"ok"}
+    machine.calibrated("tensorrt-fp16")
+    result = machine.run("profile", "networks", "--from", str(machine.file), "--target", "tensorrt-fp16")
+    assert result.exit_code == 1
+    assert "measure it with the option enqueue of the target" in result.stderr
+    found = machine.profiled("tensorrt-fp16-enqueue")
+    assert set(found["networks"].values()) == {"ok"}
 
 
 def test_machine_without_a_gpu_says_what_it_needs(simulation: Simulation, machine: Machine) -> None:

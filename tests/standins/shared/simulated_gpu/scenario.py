@@ -51,7 +51,8 @@ class Fault:
     """Something that goes wrong in a call.
 
     Attributes:
-        call: Name of the function or method, such as ``cudaMalloc`` or ``build_serialized_network``.
+        call: Name of the function or method, such as ``cudaMalloc`` or ``build_serialized_network``; ``capture`` is
+            ``execute_async_v3`` in a stream that captures.
         at: Which call of it, from 1; every one if None.
         error: Name of the CUDA error that it returns.
         act: ``fail`` (returns None or False after logging `message`), ``hang``, ``abort``, ``segfault`` or ``killed``.

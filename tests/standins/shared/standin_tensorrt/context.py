@@ -168,8 +168,10 @@ class IExecutionContext(NotConstructible, ContextManaged):
 
     def _may_be_captured(self) -> bool:
         """Not before a first run, which sets things up; nor while layers are timed by the host."""
+        scenario = gpu().scenario
         profiled = self._profiler is not None and self._emits
-        return gpu().scenario.capturable and self._warm and not profiled
+        allowed = scenario.capturable and scenario.entered("capture", self._engine.name) is None
+        return allowed and self._warm and not profiled
 
     def _check_addresses(self) -> None:
         model = self._engine._model
