@@ -95,7 +95,7 @@ def _probe(waiting: list[tuple[Target, Variant]], source: RuntimeSource, limit_s
         if waiting:
             culprit, variant = waiting[0]
             while waiting and waiting[0][1] is variant:
-                yield ProbedTarget(waiting.pop(0)[0], f"{culprit.local_name} {end}", {})
+                yield ProbedTarget(waiting.pop(0)[0], f"{culprit.local_name} {end}; it needs: {variant.install}", {})
 
 
 def _ask(targets: Sequence[Target], source: RuntimeSource, limit_s: float) -> tuple[list[Answer], str]:

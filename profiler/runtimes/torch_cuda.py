@@ -34,6 +34,7 @@ Forward = Callable[..., tuple[Any, ...]]
 DTYPES: Final[Mapping[str, torch.dtype]] = MappingProxyType(
     {"fp32": torch.float32, "tf32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 )
+DEVICE: Final = "cuda"
 WAYS: Final = ("graph", "compiled", "channels-last")
 AMPERE: Final = (8, 0)
 """The first compute capability with TF32 and bfloat16."""
@@ -71,12 +72,12 @@ class TorchCudaRuntime:
 
         Raises:
             Unsupported: A run cannot be captured.
-            torch.OutOfMemoryError: It does not fit.
+            torch.cuda.OutOfMemoryError: It does not fit.
         """
         with torch.inference_mode():
             module, inputs = seeded_module(graph, seed, channels_last="channels-last" in self._ways)
-            forward = self._forward(module.to("cuda", DTYPES[self._precision]))
-            on_device = [tensor.to("cuda") for tensor in inputs]
+            forward = self._forward(module.to(DEVICE, DTYPES[self._precision]))
+            on_device = [tensor.to(DEVICE) for tensor in inputs]
             launch = (_captured if "graph" in self._ways else _eager)(forward, on_device)
         if self.metric == "compute_time":
             return TorchCudaEngine(launch)
@@ -159,7 +160,7 @@ def _captured(forward: Forward, inputs: Sequence[Any]) -> Launch:
     try:
         with torch.cuda.graph(graph):
             outputs = forward(*inputs)
-    except torch.OutOfMemoryError:
+    except torch.cuda.OutOfMemoryError:
         raise
     except RuntimeError as error:
         raise Unsupported(f"a run cannot be captured into a CUDA graph ({error}); measure it without graph") from error

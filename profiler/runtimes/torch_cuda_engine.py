@@ -83,16 +83,21 @@ class _Copies:
     """Copies around a run, from and to page-locked memory: others would make the host wait for each."""
 
     def __init__(self, inputs: Sequence[tuple[Any, Any]], launch: Launch) -> None:
-        self._inputs = [(host.pin_memory(), device) for host, device in inputs]
         self._launch = launch
         with torch.inference_mode():
-            self._outputs = [torch.empty_like(output, device="cpu", pin_memory=True) for output in launch()]
+            self._inputs = [(page_locked(host).copy_(host), device) for host, device in inputs]
+            self._outputs = [page_locked(output) for output in launch()]
 
     def run(self) -> None:
         for host, device in self._inputs:
             device.copy_(host, non_blocking=True)
         for host, output in zip(self._outputs, self._launch(), strict=True):
             host.copy_(output, non_blocking=True)
+
+
+def page_locked(tensor: Any) -> Any:
+    """Page-locked host memory for a tensor like this one."""
+    return torch.empty_like(tensor, device="cpu", pin_memory=True)
 
 
 def _outputs(launch: Launch) -> list[Output]:

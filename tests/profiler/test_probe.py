@@ -32,7 +32,7 @@ def test_crash_costs_its_variant_only(staged: Mapping[str, str]) -> None:
     variants = (("torch-fp32-t1", "torch-bf16-t1"), ("torch-fp32-cuda", "torch-fp16-cuda"), ("torch-fp32-compiled-t1",))
     probed = by_name(probe_targets("bench", catalogue={"torch": staged_source("CrashesOnCuda", *variants)}))
     assert [probed[name].reason for name in ("torch-fp32-t1", "torch-bf16-t1", "torch-fp32-compiled-t1")] == [None] * 3
-    reason = "torch-fp32-cuda ended its process with signal SIGABRT. no driver"
+    reason = "torch-fp32-cuda ended its process with signal SIGABRT. no driver; it needs: nothing"
     assert {probed[name].reason for name in variants[1]} == {reason}
     assert missing_by_reason(tuple(probed.values())) == {reason: [probed[name].target for name in variants[1]]}
 
@@ -40,7 +40,7 @@ def test_crash_costs_its_variant_only(staged: Mapping[str, str]) -> None:
 def test_hang_is_a_reason(staged: Mapping[str, str]) -> None:
     source = staged_source("Hangs", ("torch-fp32-t1", "torch-bf16-t1"))
     probed = probe_targets("bench", catalogue={"torch": source}, limit_s=2.0)
-    assert [found.reason for found in probed] == ["torch-fp32-t1 hangs: no answer within 2 s"] * 2
+    assert [found.reason for found in probed] == ["torch-fp32-t1 hangs: no answer within 2 s; it needs: nothing"] * 2
 
 
 def test_refusal_and_surprise_are_reasons_of_their_targets(staged: Mapping[str, str]) -> None:
