@@ -91,7 +91,7 @@ def read_latency_table(content: bytes, *, at: str) -> ReadTable:
     """
     entries = read_npy(content, at=at) if content.startswith(MAGIC) else _read_json(content, at)
     read = ReadTable(published=_digest(entries) == PUBLISHED_SHA256)
-    for key, value in sorted(entries.items(), key=lambda entry: str(entry[0])):
+    for key, value in sorted(entries.items()):
         _take_in(read, key, value)
     _check_unit([row.reported.latency_s * 1e3 for row in read.latencies], at)
     return read
@@ -108,27 +108,29 @@ def check_target(read: ReadTable, target: Target) -> None:
         raise InvalidInput("--target", target.name, allowed)
 
 
-def _take_in(read: ReadTable, key: object, value: object) -> None:
-    part = table_part(key) if isinstance(key, str) else None
+def _take_in(read: ReadTable, key: str, value: object) -> None:
+    part = table_part(key)
     if part is None:
-        read.bad.append(BadEntry(str(key), "this key", "the key of an operator of FasterSeg with dilation 1"))
+        read.bad.append(BadEntry(key, "this key", "the key of an operator of FasterSeg with dilation 1"))
     elif not _is_time(value):
-        read.bad.append(BadEntry(str(key), repr(value)[:80], "a positive number of milliseconds"))
+        read.bad.append(BadEntry(key, repr(value)[:80], "a positive number of milliseconds"))
     else:
         assert isinstance(value, int | float)
         graph = lower_part(part)
         workload = operator_record(part, workload_key(graph), costs(graph))
-        read.latencies.append(ImportedLatency(workload, Reported(float(value) / 1e3, str(key))))
+        read.latencies.append(ImportedLatency(workload, Reported(float(value) / 1e3, key)))
 
 
 def _is_time(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0.0 < value < math.inf
 
 
-def _read_json(content: bytes, at: str) -> Mapping[object, object]:
+def _read_json(content: bytes, at: str) -> Mapping[str, object]:
     allowed = "the NumPy file of FasterSeg's release, or a JSON object from keys to milliseconds"
     try:
         table = json.loads(content, object_pairs_hook=lambda pairs: _distinct(pairs, at))
+    except InvalidInput:
+        raise
     except (ValueError, RecursionError) as error:
         raise InvalidInput(at, f"no JSON ({error})", allowed) from error
     if not isinstance(table, Mapping):
@@ -145,9 +147,9 @@ def _distinct(pairs: Iterable[tuple[str, object]], at: str) -> Mapping[str, obje
     return table
 
 
-def _digest(entries: Mapping[object, object]) -> str:
+def _digest(entries: Mapping[str, object]) -> str:
     """Checksum of a table's entries, whatever file holds them."""
-    text = json.dumps(sorted((str(key), repr(value)) for key, value in entries.items()))
+    text = json.dumps(sorted((key, repr(value)) for key, value in entries.items()))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
