@@ -165,10 +165,10 @@ class EngineBuilder:
             raise BuildOutOfMemory(f"{self._version} ran out of memory: {error}") from error
         except RuntimeError as error:
             raise build_failure(
-                (*messages.errors(), str(error)), self._version, workspace_bytes=self.settings.workspace_bytes
+                (*messages.reasons(), str(error)), self._version, workspace_bytes=self.settings.workspace_bytes
             ) from error
         if plan is None:
-            raise build_failure(messages.errors(), self._version, workspace_bytes=self.settings.workspace_bytes)
+            raise build_failure(messages.reasons(), self._version, workspace_bytes=self.settings.workspace_bytes)
         return bytes(plan)
 
     def _tactic_sources(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from profiler.runtimes.tensorrt.cuda import Cuda
 
 KEPT_MESSAGES: Final = 50
+KEPT_WARNINGS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,10 @@ class Messages:
         """Forget everything."""
         self._kept.clear()
 
-    def errors(self) -> tuple[str, ...]:
-        """Errors since the last :meth:`clear`, oldest first."""
-        return tuple(text for error, text in self._kept if error)
+    def reasons(self) -> tuple[str, ...]:
+        """Errors since the last :meth:`clear`, oldest first; the last warnings where a failure was logged as such."""
+        errors = tuple(text for error, text in self._kept if error)
+        return errors or tuple(text for _, text in self._kept)[-KEPT_WARNINGS:]
 
 
 class Logger(Protocol):
@@ -137,7 +139,7 @@ class Library:
         return runtime
 
     def _needs_driver(self, what: str) -> str:
-        said = "; ".join(self.logger.messages.errors()) or "it does not say why"
+        said = "; ".join(self.logger.messages.reasons()) or "it does not say why"
         return (
             f"{self.runtime} {self.version} cannot create a {what} ({said}); needed are an NVIDIA GPU and a driver "
             "for the CUDA version that this TensorRT was built with"

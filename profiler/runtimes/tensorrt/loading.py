@@ -64,7 +64,7 @@ class Loader:
     @property
     def said(self) -> str:
         """Errors that TensorRT logged since the last engine was loaded: it returns nothing, and logs why."""
-        return "; ".join(self.library.logger.messages.errors()) or "it does not say why"
+        return "; ".join(self.library.logger.messages.reasons()) or "it does not say why"
 
     def failure(self, call: str) -> EngineFailed:
         """What to raise when `call` returned nothing."""

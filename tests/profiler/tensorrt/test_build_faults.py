@@ -9,6 +9,7 @@ import pytest
 from profiler.runtimes.engine import Unsupported
 from profiler.runtimes.tensorrt.cuda import DeviceLost
 from profiler.runtimes.tensorrt.faults import BuildFailed, BuildOutOfMemory, build_failure, parser_failure
+from profiler.runtimes.tensorrt.library import Messages
 
 ECHO = "[checkMacros.cpp::catchCudaError::250] Error Code 1: Cuda Runtime (cudaError 35: CUDA driver version is insuf)"
 NO_TACTIC = "Error Code 10: Internal Error (Could not find any implementation for node stem.conv.conv + stem.relu.)"
@@ -111,3 +112,14 @@ def test_lost_device_ends_the_process() -> None:
 
 def test_long_words_are_cut() -> None:
     assert len(str(build_failure(("x" * 5000,), "v", workspace_bytes=None))) < 700
+
+
+def test_reasons_are_errors_or_else_the_last_warnings() -> None:
+    messages = Messages()
+    for number in range(60):
+        messages.add(f"warning {number}", error=False)
+    assert messages.reasons() == ("warning 57", "warning 58", "warning 59")
+    messages.add("error", error=True)
+    assert messages.reasons() == ("error",)
+    messages.clear()
+    assert messages.reasons() == ()

@@ -269,6 +269,22 @@ def test_no_device_is_said(gpu: Any, library: Library, graph: Graph) -> None:
         build(EngineBuilder(library, TensorRtSettings("fp32")), graph)
 
 
+def test_runtime_that_does_not_open_says_on_what(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    class OnePresent:
+        """A CUDA device, as far as opening a runtime asks about it."""
+
+        def properties(self) -> DeviceProperties:
+            return DEVICE
+
+    def refuse(logger: Any) -> None:
+        logger.messages.add("CUDA initialization failure with error: 35", error=True)
+        raise TypeError("pybind11::init(): factory function returned nullptr")
+
+    monkeypatch.setattr(library.module, "Runtime", refuse)
+    with pytest.raises(RuntimeUnavailable, match=r"cannot create a runtime on NVIDIA GeForce RTX 4090 \(CUDA init"):
+        library.create_runtime(OnePresent())  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("version", ["9.3.0", "8.6.1.post1", "12.0.0"])
 def test_other_versions_are_refused(version: str, gpu: Any, library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(library.module, "__version__", version)
