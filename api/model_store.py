@@ -189,7 +189,7 @@ def _loaded(record: ModelRecord) -> Predictor:
 def _measured_network(row: MeasurementRow, calibrations: Mapping[int, Calibration]) -> MeasuredNetwork:
     calibration = calibrations.get(row.calibration_version or 0)
     process_error = calibration.process_error.get(row.normaliser, 0.0) if calibration else 0.0
-    return MeasuredNetwork(row.latency_s or 0.0, row.half_width or 0.0, process_error)
+    return MeasuredNetwork(row.latency_s or 0.0, row.half_width, process_error)
 
 
 def _full_name(target: str, known: Collection[str]) -> str:

@@ -20,17 +20,20 @@ class MeasuredNetwork:
 
     Attributes:
         latency_s: Seconds.
-        half_width: Relative half-width of its 95 % interval within its process.
+        half_width: Relative half-width of its 95 % interval within its process; None where others measured it and do
+            not tell: then there is no interval, and the coverage of the answer is 0.
         process_error: Relative standard deviation between processes on this target, from its calibration.
     """
 
     latency_s: float
-    half_width: float
+    half_width: float | None
     process_error: float
 
     @property
     def spread(self) -> float:
         """Half-width of the 90 % interval on the logarithm: noise within and between processes together."""
+        if self.half_width is None:
+            return 0.0
         return _NORMAL_90 * math.hypot(self.half_width / _NORMAL_95, self.process_error)
 
 
@@ -41,7 +44,7 @@ def measured_prediction(network: MeasuredNetwork) -> Prediction:
         latency_s=network.latency_s,
         low_s=network.latency_s / spread,
         high_s=network.latency_s * spread,
-        coverage=COVERAGE,
+        coverage=0.0 if network.half_width is None else COVERAGE,
         tier="measured",
         breakdown=(),
         unsupported=(),

@@ -16,11 +16,13 @@ from db.records import WorkloadRecord
 from hyctas.architecture import SPACES, ArchitectureDefaults
 from hyctas.architecture_json import decode_architecture
 from hyctas.costs import costs
+from hyctas.enumeration import operator_parts
 from hyctas.errors import GraphError, InvalidArchitecture
 from hyctas.lowering import lower, lower_part
 from hyctas.measurement import Reported
 from hyctas.operators import CELL_OPERATORS
 from hyctas.parts import PART_KINDS, STRIDED, Part
+from hyctas.space import SearchSpace
 from hyctas.space_rules import SPACE_RULES
 from hyctas.workload import workload_key
 
@@ -39,6 +41,8 @@ COLUMNS: Final = (
 )
 WITH_ATTENTION: Final = ("sa", "head_attention")
 """Kinds that exist in several forms of attention."""
+LARGEST_COST: Final = 2**63 - 1
+"""Databases count no further."""
 
 
 @dataclass
@@ -86,12 +90,15 @@ def _reported(cells: Cells) -> Reported:
     if latency_s is None and not samples_s:
         raise cells.refused("latency_ms", "a positive number of milliseconds, or samples_ms in its place")
     repeats = cells.integer("repeats") if cells.text("repeats") else None
-    return Reported(median(samples_s) if latency_s is None else latency_s, cells.text("note"), samples_s, repeats)
+    return Reported(latency_s or median(samples_s), cells.text("note"), samples_s, repeats)
 
 
 def _operator(cells: Cells) -> WorkloadRecord:
     kind = cells.choice("kind", (*CELL_OPERATORS, *PART_KINDS, NETWORK))
-    cells.choice("space", SPACES, default=SPACES[0])
+    if cells.text("space") and kind not in kinds_of(cells.choice("space", SPACES)):
+        raise cells.refused(
+            "kind", f"a kind of space {cells.text('space')}: {', '.join(kinds_of(cells.text('space')))}"
+        )
     part = Part(
         kind=kind,
         height=cells.integer("height"),
@@ -155,10 +162,23 @@ def _leave_empty(cells: Cells, columns: tuple[str, ...], allowed: str) -> None:
             raise cells.refused(column, allowed)
 
 
+@lru_cache(maxsize=8)
+def kinds_of(space: str) -> tuple[str, ...]:
+    """Kinds of the operators that networks of a space are made of, sorted."""
+    smallest = ArchitectureDefaults(height=32, width=32, space=space, output="argmax")
+    return tuple(sorted({part.kind for part in operator_parts(SearchSpace(name=space), smallest)}))
+
+
 @lru_cache(maxsize=4096)
 def _operator_workload(part: Part) -> WorkloadRecord:
     graph = lower_part(part)
+    read = {name for node in graph.nodes for name in node.inputs}
+    if unread := [value for value in graph.inputs if value.name not in read]:
+        raise GraphError(f"{part.kind} takes {len(graph.inputs) - len(unread)} input(s), not {len(graph.inputs)}")
+    counted = costs(graph)
+    if max(counted.macs, counted.bytes_moved, counted.parameters) > LARGEST_COST:
+        raise GraphError(f"{part.label} takes more multiply-accumulates or bytes than can be counted")
     channels = graph.values[graph.outputs[0]].shape[1] if part.kind != "argmax" else part.out_channels
     if channels != part.out_channels:
         raise GraphError(f"{part.label} has {channels} output channels")
-    return operator_record(part, workload_key(graph), costs(graph))
+    return operator_record(part, workload_key(graph), counted)

@@ -94,7 +94,7 @@ def read_measured(repository: Repository, target: Target) -> Mapping[str, Measur
     errors = {c.version: c.process_error for c in repository.calibrations(target)}
     return {
         key: MeasuredNetwork(
-            row.latency_s, row.half_width or 0.0, errors.get(row.calibration_version or 0, {}).get(row.normaliser, 0.0)
+            row.latency_s, row.half_width, errors.get(row.calibration_version or 0, {}).get(row.normaliser, 0.0)
         )
         for key, row in repository.architecture_latencies(target).items()
         if row.latency_s is not None

@@ -48,6 +48,21 @@ class Work:
     named: Sequence[PlannedWorkload] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What came of a :class:`Work`.
+
+    Attributes:
+        document: All of it, as JSON.
+        text: The same for people.
+        interrupted: Whether it ended early; everything measured by then is stored.
+    """
+
+    document: Mapping[str, Any]
+    text: str
+    interrupted: bool
+
+
 def measure(work: Work, target_name: str, db: str, *, as_json: bool) -> None:
     """Measure as asked, store every result at once, and print the summary.
 
@@ -55,6 +70,19 @@ def measure(work: Work, target_name: str, db: str, *, as_json: bool) -> None:
         InvalidTarget: The target cannot be one of this machine.
         RuntimeUnavailable: Its runtime cannot be opened.
         Exit: It was interrupted; everything measured by then is stored.
+    """
+    done = measured(work, target_name, db)
+    typer.echo(json.dumps(done.document) if as_json else done.text)
+    if done.interrupted:
+        raise typer.Exit(EXIT_INTERRUPTED)
+
+
+def measured(work: Work, target_name: str, db: str) -> Measured:
+    """Measure as asked, and store every result at once.
+
+    Raises:
+        InvalidTarget: The target cannot be one of this machine.
+        RuntimeUnavailable: Its runtime cannot be opened.
     """
     machine = LocalMachine(os.environ)
     target = machine.target(target_name)
@@ -73,9 +101,7 @@ def measure(work: Work, target_name: str, db: str, *, as_json: bool) -> None:
         networks = {"networks": _status_of(work.named, store)} if work.named else {}
     document = {"run": run_id, "target": target.name, "kind": work.kind, **summary_json(summary), **networks}
     text = summary_text(summary, calibration, Protocol().relative_half_width)
-    typer.echo(json.dumps(document) if as_json else f"run {run_id} on {target}: {text}")
-    if summary.interrupted:
-        raise typer.Exit(EXIT_INTERRUPTED)
+    return Measured(document, f"run {run_id} on {target}: {text}", summary.interrupted)
 
 
 def _status_of(networks: Sequence[PlannedWorkload], store: RepositoryStore) -> dict[str, Status | None]:
@@ -93,7 +119,7 @@ def _calibration(repository: Repository, target: Target, console: Console, optio
     latest = repository.latest_calibration(target)
     if latest is not None and not options.recalibrate and latest.reference_id == reference_id():
         return latest
-    version = 1 if latest is None else latest.version + 1
+    version = 1 + max((stored.version for stored in repository.calibrations(target)), default=0)
     with console.status(f"calibrating {target} in {DEFAULT_PROCESSES} processes"):
         calibration = calibrate(target, version=version, build_limit_s=options.build_limit_s)
     repository.add_calibration(calibration)

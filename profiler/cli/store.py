@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from db.describing import architecture_record, network_record, operator_record
 from db.records import ArchitectureRecord, WorkloadRecord
 from db.repository import Repository
 from hyctas.architecture import Architecture
-from hyctas.architecture_json import to_json
 from hyctas.measurement import Calibration, Protocol, Status
-from hyctas.parts import IMAGE_CHANNELS, Part
+from hyctas.parts import Part
 from profiler.plan import PlannedWorkload
 from profiler.store import Result
 
@@ -63,27 +61,12 @@ class RepositoryStore:
 
 def workload_record(planned: PlannedWorkload) -> WorkloadRecord:
     """What the database keeps of a workload."""
-    source = planned.source
-    if isinstance(source, Part):
-        kind, operator, description = "operator", source.kind, dataclasses.asdict(source)
-        size: dict[str, Any] = {"height": source.height, "width": source.width}
-        size |= {"c_in": sum(source.in_channels), "c_out": source.out_channels, "stride": source.stride}
-    else:
-        kind, operator, description = "network", "network", {"architecture": source.key}
-        size = {"height": source.input.height, "width": source.input.width}
-        size |= {"c_in": IMAGE_CHANNELS, "c_out": source.classes, "stride": None}
-    return WorkloadRecord(
-        key=planned.key,
-        kind=kind,  # type: ignore[arg-type]
-        operator=operator,
-        description=description,
-        **size,
-        **dataclasses.asdict(planned.costs),
-    )
+    if isinstance(planned.source, Part):
+        return operator_record(planned.source, planned.key, planned.costs)
+    return network_record(planned.source, planned.key, planned.costs)
 
 
 def _architecture_record(planned: PlannedWorkload) -> ArchitectureRecord:
-    source = planned.source
-    if isinstance(source, Part):
-        raise TypeError(f"{source} is an operator, not a network")
-    return ArchitectureRecord(source.key, planned.key, to_json(source))
+    if isinstance(planned.source, Part):
+        raise TypeError(f"{planned.source} is an operator, not a network")
+    return architecture_record(planned.source, planned.key)
