@@ -35,6 +35,28 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize("name", ["student-20", "student-21"])
+@pytest.mark.shared_data
+def test_show_takes_files_of_fasterseg(name: str, shared_data: Path) -> None:
+    file = str(shared_data / "fasterseg" / f"{name}.json")
+    result = run("show", file, "--space", "fasterseg")
+    assert result.exit_code == 0, result.stderr
+    assert "fasterseg  input 1x3x1024x2048  base channels 12  stem 8/12  head plain 8/12" in result.stdout
+    facts = json.loads(run("show", file, "--space", "fasterseg", "--json").stdout)
+    assert facts["parameters"] == {"student-20": 2656819, "student-21": 3421875}[name]
+    assert run("show", file, "--space", "other").exit_code == 1
+
+
+def test_sample_and_export_follow_the_space(tmp_path: Path) -> None:
+    for sampler in ("structured", "uniform"):
+        document = sampled(1, "--space", "fasterseg", "--sampler", sampler)[0]
+        assert (document["space"], document["head"], document["attention"]) == ("fasterseg", "plain", "none")
+    (tmp_path / "network.json").write_text(json.dumps(document))
+    result = run("onnx", str(tmp_path / "network.json"), "--out", str(tmp_path / "network.onnx"))
+    assert result.exit_code == 0, result.stderr
+    onnx.checker.check_model(onnx.load(tmp_path / "network.onnx"), full_check=True)
+
+
 @pytest.mark.shared_data
 def test_show_json_gives_the_released_sizes(shared_data: Path) -> None:
     file = str(shared_data / "hyctas" / "HRTNet_L.json")

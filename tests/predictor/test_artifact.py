@@ -41,6 +41,13 @@ def test_round_trip_keeps_the_estimator_of_unmeasured_operators(path, corrected)
     assert load_predictor(path).predict(networks) == Predictor(corrected, path.name).predict(networks)
 
 
+def test_round_trip_keeps_entries_and_free_kinds(knowledge, tmp_path):
+    part = next(iter(knowledge.costs.measured))
+    costs = replace(knowledge.costs, entries={part: "key"}, free_kinds=frozenset({"join"}))
+    loaded = load_predictor(save_predictor(replace(knowledge, costs=costs), tmp_path / "models")).knowledge.costs
+    assert (loaded.measured, loaded.entries, loaded.free_kinds) == (costs.measured, {part: "key"}, {"join"})
+
+
 def test_equal_knowledge_gets_an_equal_id(corrected, path, tmp_path):
     assert save_predictor(corrected, tmp_path / "models") == path
     assert save_predictor(corrected, tmp_path / "elsewhere").name == path.name

@@ -19,8 +19,11 @@ from predictor.encoding import Encoder
 
 Sampler = Callable[..., tuple[Architecture, ...]]
 SMALL = ArchitectureDefaults(height=64, width=96, base_channels=4)
+FASTERSEG = replace(SMALL, space="fasterseg", head="plain", attention="none")
 SETTINGS = (
     SMALL,
+    FASTERSEG,
+    replace(FASTERSEG, stem_width=8, head_width=6, base_channels=6, output="argmax"),
     replace(SMALL, head="light", attention="released", output="argmax"),
     replace(SMALL, stem_width=8, head_width=6, base_channels=5, output="upsampled", batch=2),
 )
@@ -46,7 +49,7 @@ def parts_of(architecture: Architecture) -> Counter[Part]:
 def test_encoder_agrees_with_decomposition(
     seed: int, defaults: ArchitectureDefaults, sampler: Sampler, depth: int
 ) -> None:
-    networks = sampler(SearchSpace(depth=depth), np.random.default_rng(seed), 6, defaults)
+    networks = sampler(SearchSpace(name=defaults.space, depth=depth), np.random.default_rng(seed), 6, defaults)
     encoder, rows = encoder_and_parts()
     encoded = encoder.encode(networks)
     parts = tuple(rows)
@@ -56,7 +59,7 @@ def test_encoder_agrees_with_decomposition(
 
 
 def test_encoder_keeps_settings_apart() -> None:
-    branches = sample_uniform(HYCTAS, np.random.default_rng(0), 1)[0].branches
+    branches = sample_uniform(SearchSpace(name="fasterseg"), np.random.default_rng(0), 1, FASTERSEG)[0].branches
     networks = [defaults.architecture(branches) for defaults in SETTINGS]
     encoder, rows = encoder_and_parts()
     encoded = encoder.encode(networks)

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from predictor.operator_costs import MIN_CHAINED, MIN_ROWS, SHARE_RANGE, learn_operator_costs, marginal_shares
+from hyctas.parts import Part
+from predictor.operator_costs import (
+    MIN_CHAINED,
+    MIN_ROWS,
+    SHARE_RANGE,
+    OperatorCost,
+    learn_operator_costs,
+    marginal_shares,
+)
 from predictor.samples import OperatorSample
 from tests.predictor import synthetic
 
@@ -66,3 +74,35 @@ def test_shares_stay_in_their_range_and_are_one_where_nothing_was_chained():
     by_kind, _ = marginal_shares([*chained("skip", [0.3, 0.3, 0.3]), *chained("conv", [1.2, 1.2, 1.2])])
     assert (by_kind["skip"], by_kind["conv"]) == SHARE_RANGE
     assert marginal_shares(synthetic.operators()[:50]) == ({}, 1.0)
+
+
+def entries(*latencies_s: float, part: Part) -> list[OperatorSample]:
+    return [OperatorSample(part, latency_s, entry=f"key{n}") for n, latency_s in enumerate(latencies_s)]
+
+
+def test_entries_of_a_table_count_as_they_stand() -> None:
+    chained = [OperatorSample(Part("conv", 8 + n, 8, (4,), 4), 2.0, 1.2) for n in range(5)]
+    part = Part("conv", 128, 8, (4,), 4)
+    found = learn_operator_costs([*chained, *entries(2.0, part=part)], free_kinds={"join"})
+    assert found.cost(part) == OperatorCost(2.0, "measured")
+    assert (found.entries, found.free_kinds) == ({part: "key0"}, {"join"})
+
+
+def test_entries_of_one_operator_count_their_median() -> None:
+    part = Part("identity", 8, 8, (4,), 4)
+    found = learn_operator_costs(entries(5.0, 1.0, 2.0, part=part))
+    assert found.cost(part) == OperatorCost(2.0, "measured")
+    assert found.entries == {part: "key0 and 2 more"}
+
+
+def test_own_measurements_go_before_a_table() -> None:
+    part = Part("conv", 8, 8, (4,), 4)
+    found = learn_operator_costs([OperatorSample(part, 3.0), *entries(1.0, part=part)])
+    assert (found.cost(part), found.entries) == (OperatorCost(3.0, "measured"), {})
+
+
+def test_free_kinds_cost_nothing_unless_they_were_measured() -> None:
+    join, concat = Part("join", 4, 4, (4, 4), 8), Part("concat", 4, 4, (4, 4), 8)
+    found = learn_operator_costs([OperatorSample(join, 0.5)], free_kinds=("join", "concat"))
+    assert found.cost(concat) == OperatorCost(0.0, "free")
+    assert found.cost(join) == OperatorCost(0.5, "measured")
