@@ -11,6 +11,7 @@ how large the engines are, and names what failed. Precisions are built side by s
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,6 +39,7 @@ from profiler.runtimes.seeded_model import seeded_onnx
 from profiler.runtimes.tensorrt.building import EngineBuilder
 from profiler.runtimes.tensorrt.library import open_library
 from profiler.runtimes.tensorrt.settings import read_settings
+from profiler.worker import die_with_parent
 
 ONE_IN: Final[Mapping[str, int]] = MappingProxyType({"fp32": 1, "fp16": 1, "tf32": 10, "bf16": 10, "int8": 10})
 """By precision, one in how many operators of a kind is built."""
@@ -145,7 +147,8 @@ def chosen(subjects: Sequence[Subject], networks: Sequence[Subject]) -> tuple[tu
 
 def build_all(pairs: Sequence[tuple[Subject, str]], *, processes: int) -> Iterator[Outcome]:
     """Build every pair of subject and precision; a failure is an outcome."""
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    spawn = get_context("spawn")
+    with ProcessPoolExecutor(processes, spawn, initializer=die_with_parent, initargs=(os.getpid(),)) as pool:
         yield from pool.map(build_one, *zip(*pairs, strict=True), chunksize=8)
 
 
