@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from db.engine import open_engine, parse_url, sqlite_file
@@ -37,6 +38,11 @@ class Database:
             self._upgrade()
         self._read_sessions = sessionmaker(self._engine)
         self._write_sessions = sessionmaker(self._engine.execution_options(sqlite_begin="IMMEDIATE"))
+
+    @property
+    def engine(self) -> Engine:
+        """Where connections come from."""
+        return self._engine
 
     def close(self) -> None:
         """Close all connections."""

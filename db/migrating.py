@@ -11,12 +11,16 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 
+from db.columns import Base
+from db.job_tables import JobResultRow
 from db.search_tables import SearchRun
 from hyctas.errors import SchemaMismatch, StorageError
 
 MIGRATIONS: Final = Path(__file__).with_name("migrations")
 VERSION_TABLE: Final = "hyctas_revision"
-METADATA: Final = SearchRun.metadata
+TABLES: Final = (SearchRun, JobResultRow)
+"""One of each module of tables, so that all are known."""
+METADATA: Final = Base.metadata
 _LOCK_ID: Final = 0x68796374
 
 

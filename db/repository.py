@@ -13,6 +13,7 @@ from db.database import Database
 from db.engine import DEFAULT_URL
 from db.importing import storing
 from db.importing.source import ImportedLatency, ImportOutcome, ImportSource
+from db.job_repository import JobRepository
 from db.latencies import LatencyQuery, Pair
 from db.records import (
     ArchitectureRecord,
@@ -39,7 +40,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Repository(SearchRepository):
+class Repository(SearchRepository, JobRepository):
     """Everything that is stored, behind plain methods; safe to share between threads.
 
     Each method is one transaction: what it stored is committed when it returns. Opening upgrades an older

@@ -8,7 +8,8 @@
     │   └── InvalidTarget
     ├── NotFound                     a name that nothing answers to; lists what exists
     │   ├── UnknownTarget
-    │   └── UnknownModel
+    │   ├── UnknownModel
+    │   └── UnknownJob
     ├── GraphError                   a graph that cannot be built, keyed or written
     │   └── UnsupportedNode
     ├── MeasuringError
@@ -94,6 +95,12 @@ class UnknownModel(NotFound):
     """No registered model has that id."""
 
     what = "model"
+
+
+class UnknownJob(NotFound):
+    """No job in the queue has that id, or more than one begins with it."""
+
+    what = "job"
 
 
 class GraphError(HyctasError):
