@@ -33,6 +33,8 @@ COMMANDS: Final[Mapping[str, CommandSource]] = MappingProxyType(
         "predict": CommandSource("predictor.cli", "Predict the latency of architectures."),
         "serve": CommandSource("api.cli", "Answer POST /predict over HTTP."),
         "search": CommandSource("search.cli", "Search for networks that are fast and accurate."),
+        "worker": CommandSource("profiler.cli.worker", "Measure what a queue asks for, on this machine's targets."),
+        "jobs": CommandSource("profiler.cli.jobs", "Fill the queue of a fleet, and see what became of its jobs."),
         "report": CommandSource("search.report.cli", "Write a search as one HTML page."),
         "retrain": CommandSource("search.retraining.cli", "Train one network, and export it with its mIoU."),
         "quickstart": CommandSource("hyctas.cli", "Profile this CPU, train, serve, ask and search, in minutes."),
@@ -49,6 +51,8 @@ EXTRAS: Final[Mapping[str, str]] = MappingProxyType(
         "openvino": "openvino",
         "tensorrt": "tensorrt",
         "psycopg": "postgres",
+        "psycopg_pool": "fleet",
+        "procrastinate": "fleet",
     }
 )
 """The extra that installs an optional module."""

@@ -24,10 +24,17 @@ HEAVY = (
     "distributed",
     "sklearn",
     "psycopg",
+    "psycopg_pool",
+    "procrastinate",
 )
 PACKAGES = ("hyctas", "profiler", "db", "predictor", "api", "search")
 NEEDS_HEAVY = {
     "hyctas.torch_form",
+    "profiler.fleet.queue",
+    "profiler.fleet.queue_faults",
+    "profiler.fleet.queue_schema",
+    "profiler.fleet.recovery",
+    "profiler.fleet.worker",
     "profiler.runtimes.onnxruntime",
     "profiler.runtimes.onnxruntime_gpu",
     "profiler.runtimes.openvino",

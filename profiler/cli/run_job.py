@@ -1,0 +1,58 @@
+"""The process in which a worker's jobs are done: ``python -m profiler.cli.run_job PARENT_PID``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hyctas.errors import HyctasError, SchemaMismatch, StorageError
+from hyctas.job import Job
+from hyctas.job_json import job_to_json, read_job
+from profiler.cli.measuring import Work, measured
+from profiler.cli.options import Options
+from profiler.fleet.job_process import Answer
+from profiler.fleet.job_server import serve
+from profiler.plan import distinct, plan_parts, planned_network
+
+
+def do(request: Mapping[str, Any]) -> Answer:
+    """Measure what a job asks for, and say what came of it."""
+    try:
+        done = measured(work_of(read_job(request["job"]), request["id"]), request["job"]["target"], request["db"])
+    except SchemaMismatch as error:
+        return Answer("outdated", str(error))
+    except StorageError as error:
+        return Answer("outage", str(error))
+    except (HyctasError, ValueError, ArithmeticError, LookupError, TypeError, RuntimeError, OSError) as error:
+        return Answer("failed", f"{type(error).__name__}: {error}")
+    return Answer("interrupted" if done.interrupted else "done", summary=done.document)
+
+
+def work_of(job: Job, job_id: str) -> Work:
+    """What the profiler is to do for a job."""
+    networks = [planned_network(network) for network in job.networks]
+    described = job_to_json(job)
+    arguments = {
+        "job": job_id,
+        "label": job.label,
+        **described["options"],
+        "architectures": [n.key for n in job.networks],
+    }
+    options = job.options
+    return Work(
+        job.kind,
+        distinct([*plan_parts(job.parts), *networks]),
+        arguments,
+        Options(
+            seed=options.seed,
+            budget_s=options.budget_s,
+            repeats=options.repeats,
+            retry_failed=options.retry_failed,
+            recalibrate=options.recalibrate,
+        ),
+        named=networks,
+    )
+
+
+if __name__ == "__main__":
+    serve(do)

@@ -1,0 +1,1 @@
+"""Many devices, one queue: workers that take jobs from PostgreSQL and give each exactly one result."""
