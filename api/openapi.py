@@ -113,7 +113,7 @@ def _release_schema() -> dict[str, Any]:
     names = ("ops", "paths", "downs", "widths")
     return {
         "type": "object",
-        "description": "The format of the networks released with HyCTAS: one list a branch.",
+        "description": "The format of the networks released with HyCTAS and FasterSeg: one list a branch.",
         "properties": {**dict.fromkeys(names, numbers), "lasts": {"type": "array", "items": {"type": "integer"}}},
         "required": [*names, "lasts"],
     }
