@@ -12,16 +12,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import onnx
-import onnxruntime as ort
 
 from hyctas.errors import MeasuringError
 from hyctas.graph import Graph
 from profiler.runtimes.engine import LayerTime
 from profiler.runtimes.onnxruntime_fusion import fused_nodes
 from profiler.runtimes.tensorrt.node_index import NodeIndex
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
 
 WARM_UP_RUNS: Final = 3
 PROFILED_RUNS: Final = 20
@@ -32,7 +34,7 @@ LONGEST_S: Final = 10.0
 _SUFFIX: Final = "_kernel_time"
 _MICRO: Final = 1e-6
 
-Bind = Callable[[ort.InferenceSession], Callable[[], None]]
+Bind = Callable[["ort.InferenceSession"], Callable[[], None]]
 """Gives a session its inputs; returns what runs it once."""
 
 
@@ -54,6 +56,8 @@ def layer_times(
     Raises:
         MeasuringError: The profile holds no layer.
     """
+    import onnxruntime as ort
+
     with tempfile.TemporaryDirectory(prefix="hyctas-layers-") as folder:
         optimised = Path(folder, "optimised.onnx")
         options.enable_profiling = True

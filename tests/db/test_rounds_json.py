@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from db.engine import compact_json
@@ -24,6 +24,7 @@ conditions = st.builds(
 rounds = st.builds(Round, samples, samples, samples, numbers, st.none() | numbers, st.none() | conditions)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a busy machine drawing alone takes long
 @given(st.lists(rounds, max_size=5).map(tuple))
 def test_rounds_come_back_equal(written: tuple[Round, ...]) -> None:
     assert rounds_from_json(json.loads(compact_json(rounds_to_json(written)))) == written
