@@ -18,6 +18,9 @@ from typing import Any
 
 import pytest
 
+from hyctas.graph import Graph
+from tests.profiler.tensorrt.driver import Driver, Running, small_graph
+
 STANDINS = Path(__file__).parents[2] / "standins"
 VERSIONS = (10, 11)
 _REPLACED = (
@@ -100,6 +103,24 @@ def on_device(simulation: Simulation, monkeypatch: pytest.MonkeyPatch) -> Iterat
         simulated = import_module("simulated_gpu")
         modules = import_module("tensorrt"), import_module("cuda.bindings.runtime")
         yield OnDevice(*modules, simulated.gpu, simulated.Misuse, simulation)
+
+
+@pytest.fixture(scope="session")
+def small() -> Graph:
+    """Two convolutions and an attention."""
+    return small_graph()
+
+
+@pytest.fixture
+def driver(on_device: OnDevice) -> Driver:
+    """A right program, on the stand-ins in this process."""
+    return Driver(on_device.trt, on_device.cuda, on_device)
+
+
+@pytest.fixture
+def running(driver: Driver, small: Graph) -> Running:
+    """An engine that has run once."""
+    return Running.of(driver, small)
 
 
 @pytest.fixture
