@@ -276,8 +276,9 @@ class Repository(SearchRepository, JobRepository):
             InvalidInput: It is not such a document, or was truncated or changed.
             StorageError: The file cannot be read.
         """
+        records = read_document(file)
         with self._database.writing() as session:
-            return merging.merge(session, read_document(file))
+            return merging.merge(session, records)
 
     # What is learned from
 

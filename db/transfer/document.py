@@ -50,7 +50,7 @@ def write_document(file: Path, records: Iterable[Record]) -> Mapping[str, int]:
 
 
 def read_document(file: Path) -> Iterator[Record]:
-    """The records of a document, in order; nothing is yielded before the whole file was found to be sound.
+    """The records of a document, in order; when this returns, the whole file was found to be sound.
 
     Raises:
         InvalidInput: The file is another, of another version, truncated or changed, or a record is not as described.
@@ -58,6 +58,11 @@ def read_document(file: Path) -> Iterator[Record]:
     """
     with _file_errors(file):
         _verify(file)
+    return _records(file)
+
+
+def _records(file: Path) -> Iterator[Record]:
+    with _file_errors(file):
         for number, line in enumerate(_lines(file), start=1):
             decoded = _decoded(line, number, file)
             if not isinstance(decoded, Header | End):

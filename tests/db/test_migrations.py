@@ -98,6 +98,19 @@ def test_old_database_is_upgraded_with_all_it_holds(
         assert shown == (2, pytest.approx(2.5))
 
 
+def test_every_database_has_an_identity_of_its_own(old_file: Path, url: str) -> None:
+    Repository(f"sqlite:///{old_file}").close()
+    Repository(url).close()
+    with closing(sqlite3.connect(old_file)) as connection:
+        ((old,),) = connection.execute("SELECT uuid FROM database_identity").fetchall()
+    engine = open_engine(parse_url(url))
+    with engine.connect() as connection:
+        new = connection.execute(text("SELECT uuid FROM database_identity")).scalars().one()
+    engine.dispose()
+    assert len(old) == len(new) == 36
+    assert old != new
+
+
 CANDIDATES_OF_0002 = (
     "search_run_id, generation, architecture_id, objectives, predicted_latency_s, measured_latency_s, model_id"
 )
