@@ -29,9 +29,10 @@ from profiler.runtimes.tensorrt.cuda import (
     prefer_binding,
 )
 from profiler.runtimes.tensorrt.runtime import TensorRtRuntime
-from profiler.session import Session, SessionSettings
+from profiler.session import ProcessEnded, Session, SessionSettings
+from profiler.worker import CALL_FLOOR_RUNS
 
-STAND_IN = Path(__file__).parents[2] / "standins" / "pycuda"
+STAND_IN = Path(__file__).parents[2] / "standins" / "pycuda_package"
 SIZE = 1000
 CALLS = {
     "cuda-python": {"allocate": "cudaMalloc", "wait": "cudaStreamSynchronize", "count": "cudaGetDeviceCount"},
@@ -218,6 +219,17 @@ def test_engine_runs_the_same_on_both_bindings(name: str, binding: str, on_devic
     assert runtime.environment()["cuda_binding"].startswith(binding)
     engine.close()
     assert on_device.gpu().memory.used == 0
+
+
+def test_lost_device_is_the_crash_of_the_workload_at_work(simulation: Any) -> None:
+    lost = {"call": "cudaStreamSynchronize", "at": CALL_FLOOR_RUNS + 10, "error": "cudaErrorIllegalAddress"}
+    simulation.scenario(faults=[lost])
+    simulation.reports = list  # a process that ends so gives nothing back
+    graph = lower_part(Part("conv_2x", 6, 12, (8,), 8))
+    settings = SessionSettings(parse_target("rtx-4090/tensorrt-fp16"), Protocol(), "none", seed=0)
+    with Session(settings) as session, pytest.raises(ProcessEnded, match="cudaErrorIllegalAddress") as ended:
+        list(session.measure({"at work": graph}))
+    assert (ended.value.kind, ended.value.culprit) == ("crash", "at work")
 
 
 def test_measuring_process_refuses_an_unknown_binding(simulation: Any, monkeypatch: pytest.MonkeyPatch) -> None:

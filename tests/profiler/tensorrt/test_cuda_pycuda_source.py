@@ -19,7 +19,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-STAND_IN = Path(__file__).parents[2] / "standins" / "pycuda" / "pycuda" / "driver.py"
+STAND_IN = Path(__file__).parents[2] / "standins" / "pycuda_package" / "pycuda" / "driver.py"
 OWNERS_OF_FREE = {"HostAllocation": "PagelockedHostAllocation"}
 """Classes that the wrapper has under another name, and renames."""
 

@@ -288,6 +288,15 @@ def test_lost_device_ends_the_process_instead_of_failing_one_workload(
     gpu.scenario.faults = ()
 
 
+def test_run_that_fails_because_the_device_is_lost_says_that(gpu: Any, open_target: Open, graph: Graph) -> None:
+    engine = open_target("fp32-enqueue").prepare(graph, seed=0)
+    fails(gpu, "execute_async_v3", message="Cuda Runtime (an illegal memory access was encountered)")
+    fails(gpu, "cudaStreamSynchronize", error="cudaErrorIllegalAddress")
+    with pytest.raises(DeviceLost, match="cudaErrorIllegalAddress"):
+        engine.run()
+    gpu.scenario.faults = ()
+
+
 @pytest.mark.parametrize("error", ["cudaErrorNoDevice", "cudaErrorInsufficientDriver"])
 def test_machine_without_device_is_told_before_tensorrt_is_touched(error: str, gpu: Any, open_target: Open) -> None:
     from hyctas.errors import RuntimeUnavailable
