@@ -143,7 +143,7 @@ def test_missing_package_says_what_to_install() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_every_operator_of_the_space_builds(library: Library) -> None:
     """All in fp32 and fp16, and a tenth of each kind in the other precisions, at 512x1024."""
     subjects = operator_subjects(ArchitectureDefaults(height=512, width=1024))
