@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ MAX_ROWS: Final = 1000
 MAX_TUNING_ROWS: Final = 300
 """On these the kernel is chosen, which costs a hundred fits or so."""
 MAX_STEPS: Final = 60
+_ORDERS: Final[Mapping[Smoothness, float]] = {"3/2": 1.5, "5/2": 2.5}
 _JITTER: Final = 1e-8
 _LOG_NOISE: Final = (np.log(1e-6), np.log(0.1))
 _LOG_SCALE: Final = (np.log(0.05), np.log(1e3))
@@ -79,7 +80,7 @@ class GaussianProcess:
             "coefficients": self.coefficients,
             "amplitudes": np.array([component.amplitude for component in self.components]),
             "scales": np.stack([component.scales for component in self.components]),
-            "smoothness": np.array([component.smoothness for component in self.components]),
+            "smoothness": np.array([_ORDERS[component.smoothness] for component in self.components]),
             "noise": np.asarray(self.noise),
             "mean": np.asarray(self.mean),
         }
@@ -89,17 +90,18 @@ class GaussianProcess:
         """The process that :meth:`arrays` gave.
 
         Raises:
-            KeyError: An array is missing.
+            KeyError: An array is missing, or a smoothness is unknown.
         """
         columns = (arrays["amplitudes"], arrays["scales"], arrays["smoothness"])
+        smoothness_of: dict[float, Smoothness] = {order: name for name, order in _ORDERS.items()}
         return cls(
             centre=np.asarray(arrays["centre"], np.float64),
             spread=np.asarray(arrays["spread"], np.float64),
             inputs=np.asarray(arrays["inputs"], np.float64),
             coefficients=np.asarray(arrays["coefficients"], np.float64),
             components=tuple(
-                Component(float(amplitude), np.asarray(scales, np.float64), cast(Smoothness, float(smoothness)))
-                for amplitude, scales, smoothness in zip(*columns, strict=True)
+                Component(float(amplitude), np.asarray(scales, np.float64), smoothness_of[float(order)])
+                for amplitude, scales, order in zip(*columns, strict=True)
             ),
             noise=float(arrays["noise"]),
             mean=float(arrays["mean"]),
@@ -127,7 +129,7 @@ def fit_gaussian_process(
     centre, spread = inputs.mean(axis=0), inputs.std(axis=0)
     spread = np.where(spread > 0.0, spread, 1.0)
     standardised, mean = (inputs - centre) / spread, float(targets.mean())
-    form = tuple(kernel) if kernel is not None else (KernelPart(tuple(range(inputs.shape[1])), 1.5),)
+    form = tuple(kernel) if kernel is not None else (KernelPart(tuple(range(inputs.shape[1])), "3/2"),)
     few = slice(MAX_TUNING_ROWS)
     components, noise = _tuned(_Evidence(standardised[few], targets[few] - mean, form))
     covariance = _with_noise(_kernel(components, standardised, standardised), noise)

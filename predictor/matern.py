@@ -5,6 +5,7 @@ Source: Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -12,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
-Smoothness = Literal[1.5, 2.5]
-_ROOT: Final = {1.5: 3.0**0.5, 2.5: 5.0**0.5}
+Smoothness = Literal["3/2", "5/2"]
+_ROOT: Final[Mapping[Smoothness, float]] = {"3/2": 3.0**0.5, "5/2": 5.0**0.5}
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +24,7 @@ class Component:
     Attributes:
         amplitude: Its variance.
         scales: Length scale of each input, infinite for one that it does not read, (features,).
-        smoothness: The order nu: 1.5 is once differentiable, 2.5 twice.
+        smoothness: The order nu: 3/2 is once differentiable, 5/2 twice.
     """
 
     amplitude: float
@@ -60,14 +61,14 @@ class Component:
 def matern(distance: Array, smoothness: Smoothness) -> Array:
     """The kernel of unit variance at scaled distances."""
     x = _ROOT[smoothness] * distance
-    polynomial = 1.0 + x if smoothness == 1.5 else 1.0 + x + x**2 / 3.0
+    polynomial = 1.0 + x if smoothness == "3/2" else 1.0 + x + x**2 / 3.0
     return np.asarray(polynomial * np.exp(-x))
 
 
 def _radial_slope(distance: Array, smoothness: Smoothness) -> Array:
     """What multiplies the squared scaled difference of one input in the derivative by its log scale."""
     x = _ROOT[smoothness] * distance
-    return np.asarray(3.0 * np.exp(-x) if smoothness == 1.5 else 5.0 / 3.0 * (1.0 + x) * np.exp(-x))
+    return np.asarray(3.0 * np.exp(-x) if smoothness == "3/2" else 5.0 / 3.0 * (1.0 + x) * np.exp(-x))
 
 
 def _squares(scaled: Array) -> Array:

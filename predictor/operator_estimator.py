@@ -20,8 +20,8 @@ Array = npt.NDArray[np.float64]
 _LAW: Final = "law"
 _SHARED: Final = len(SHARED_LOG_FEATURES)
 KERNEL: Final = (
-    KernelPart(tuple(range(_SHARED)), 2.5),
-    KernelPart(tuple(range(_SHARED + len(KINDS))), 1.5),
+    KernelPart(tuple(range(_SHARED)), "5/2"),
+    KernelPart(tuple(range(_SHARED + len(KINDS))), "3/2"),
 )
 """What all kinds have in common, smooth; and what a kind has of its own, as far as it is unlike others.
 

@@ -39,7 +39,7 @@ class Cells:
     def choice(self, column: str, allowed: Sequence[str], *, default: str | None = None) -> str:
         """One of some names; an empty cell is the default."""
         text = self.text(column) or default
-        if text not in allowed:
+        if text is None or text not in allowed:
             raise self.refused(column, f"one of {', '.join(name or 'nothing' for name in allowed)}")
         return text
 

@@ -40,17 +40,17 @@ class _Source:
     def devices_and_targets(self) -> Iterator[lines.Device | lines.Target]:
         device, target = tables.Device, tables.TargetRow
         of_devices = select(device.slug, device.facts).where(device.id.in_(self._targets(target.device_id)))
-        for slug, facts in self._each(of_devices.order_by(exactly(self.session, device.slug))):
-            yield lines.Device(slug, facts)
+        for found in self._each(of_devices.order_by(exactly(self.session, device.slug))):
+            yield lines.Device(**found._mapping)
         of_targets = select(target.name).where(target.id.in_(self._targets(target.id)))
-        for (name,) in self._each(of_targets.order_by(exactly(self.session, target.name))):
-            yield lines.Target(name)
+        for found in self._each(of_targets.order_by(exactly(self.session, target.name))):
+            yield lines.Target(**found._mapping)
 
     def environments(self) -> Iterator[lines.Environment]:
         row = tables.Environment
         query = select(row.digest, row.facts).where(row.id.in_(self._used(tables.MeasurementTable.environment_id)))
-        for digest, facts in self._each(query.order_by(exactly(self.session, row.digest))):
-            yield lines.Environment(digest, facts)
+        for found in self._each(query.order_by(exactly(self.session, row.digest))):
+            yield lines.Environment(**found._mapping)
 
     def calibrations(self) -> Iterator[lines.Calibration]:
         by_target_and_age = sorted(self._calibrations().values(), key=lambda c: (c.target, c.created_at, c.id))
@@ -61,14 +61,16 @@ class _Source:
         columns = [getattr(row, name) for name in lines.Workload.__struct_fields__]
         query = select(*columns).where(row.id.in_(self._used(tables.MeasurementTable.workload_id)))
         for found in self._each(query.order_by(exactly(self.session, row.key))):
-            yield lines.Workload(*found)
+            yield lines.Workload(**found._mapping)
 
     def architectures(self) -> Iterator[lines.Architecture]:
         row, workload = tables.ArchitectureRow, tables.WorkloadRow
-        query = select(row.key, workload.key, row.document).join(workload, workload.id == row.workload_id)
+        query = select(row.key, workload.key.label("workload"), row.document).join(
+            workload, workload.id == row.workload_id
+        )
         query = query.where(workload.id.in_(self._used(tables.MeasurementTable.workload_id)))
         for found in self._each(query.order_by(exactly(self.session, row.key))):
-            yield lines.Architecture(*found)
+            yield lines.Architecture(**found._mapping)
 
     def runs(self) -> Iterator[lines.Run]:
         yield from sorted(self._runs().values(), key=lambda run: (run.started_at, run.id))

@@ -29,7 +29,7 @@ def test_prediction_is_that_of_scikit_learn_with_the_same_kernel(data):
 
 
 def test_slope_of_the_evidence_is_that_of_its_value(data):
-    evidence = gaussian_process._Evidence(*data, (KernelPart((0, 2), 2.5), KernelPart((0, 1, 2), 1.5)))
+    evidence = gaussian_process._Evidence(*data, (KernelPart((0, 2), "5/2"), KernelPart((0, 1, 2), "3/2")))
     point = evidence.expected() + np.random.default_rng(2).uniform(-0.5, 0.5, len(evidence.expected()))
     found = approx_fprime(point, lambda there: evidence(there)[0], 1e-6)
     assert np.allclose(evidence(point)[1], found, atol=1e-3)
@@ -43,7 +43,7 @@ def test_input_that_does_not_matter_gets_a_long_scale(data):
 
 
 def test_components_read_their_columns_only(data):
-    process = fit_gaussian_process(*data, (KernelPart((0,), 2.5), KernelPart((1, 2), 1.5)))
+    process = fit_gaussian_process(*data, (KernelPart((0,), "5/2"), KernelPart((1, 2), "3/2")))
     assert [np.isfinite(c.scales).tolist() for c in process.components] == [[True, False, False], [False, True, True]]
     assert np.abs(process.predict(data[0]) - data[1]).max() < 0.1
 
