@@ -173,6 +173,18 @@ def test_options_of_a_target_are_obeyed(simulation: Simulation, machine: Machine
     assert metrics == {"host_time_with_copies"}
 
 
+def test_host_time_contains_the_time_of_the_device(
+    simulation: Simulation, machine: Machine, layer_count: Callable[[bytes], int]
+) -> None:
+    simulation.scenario(times=TIMES, waits=True)
+    machine.keep(1)
+    machine.profiled("tensorrt-fp16-host")
+    (measurement,) = machine.measurements("tensorrt-fp16-host").values()
+    assert measurement.metric == "host_time"
+    device_s = expected_s(simulation, layer_count, machine.networks[0], "fp16")
+    assert min(sample for r in measurement.rounds for sample in r.samples_s) >= 0.99 * device_s
+
+
 def test_layers_are_split_and_mapped_to_nodes(
     simulation: Simulation, machine: Machine, layer_count: Callable[[bytes], int]
 ) -> None:

@@ -25,7 +25,7 @@ class SimulatedGpu:
         self.scenario = scenario
         self.memory = DeviceMemory(scenario.device.memory_bytes)
         self.pinned = PinnedMemory()
-        self.clock = Clock()
+        self.clock = Clock(scenario.waits)
         self.cold = False
         self.all_zero_inputs = 0
         self.pageable_copies = 0

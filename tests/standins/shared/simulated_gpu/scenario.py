@@ -72,13 +72,23 @@ class Fault:
 
 @dataclass
 class Scenario:
-    """The whole of it; `tactics` are the factors of the tactics that successive timings of a layer find fastest."""
+    """The whole of it.
+
+    Attributes:
+        device: What the machine has.
+        times: How fast it is.
+        faults: What goes wrong.
+        tactics: Factors of the tactics that successive timings of a layer find fastest.
+        capturable: Whether any engine can be captured into a graph.
+        waits: Whether waiting for the device takes real time, too; host times then contain those of the device.
+    """
 
     device: Device = field(default_factory=Device)
     times: Times = field(default_factory=Times)
     faults: tuple[Fault, ...] = ()
     tactics: tuple[float, ...] = (1.0,)
     capturable: bool = True
+    waits: bool = False
     counts: Counter[str] = field(default_factory=Counter)
 
     @classmethod

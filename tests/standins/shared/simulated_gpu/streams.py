@@ -6,6 +6,7 @@ gets what was there before, as on hardware.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -28,9 +29,19 @@ class Work:
 
 @dataclass
 class Clock:
-    """The host's time on the simulated clock; only launching and waiting take any."""
+    """The host's time on the simulated clock; only launching and waiting take any.
 
+    `waits`: waiting takes as much real time too, so that what a host times contains what the device does.
+    """
+
+    waits: bool = False
     host_s: float = 0.0
+
+    def wait_until(self, time_s: float) -> None:
+        """Let the host wait for the device."""
+        if self.waits and time_s > self.host_s:
+            time.sleep(time_s - self.host_s)
+        self.host_s = max(self.host_s, time_s)
 
 
 @dataclass(eq=False)
@@ -140,7 +151,7 @@ class Stream:
         if self.capturing is not None:
             raise Misuse("a stream is synchronised while it captures")
         self.drain()
-        self.clock.host_s = max(self.clock.host_s, self.ready_s)
+        self.clock.wait_until(self.ready_s)
 
     def drain(self) -> None:
         """Do what is enqueued."""

@@ -298,7 +298,7 @@ def cudaEventSynchronize(event: Any) -> tuple[cudaError_t]:
         raise _Misuse("an event that was recorded in a capture is waited for")
     if found.stream is not None and found.time_s is not None:
         found.stream.drain()
-        _gpu().clock.host_s = max(_gpu().clock.host_s, found.time_s)
+        _gpu().clock.wait_until(found.time_s)
     return (_OK,)
 
 
