@@ -7,7 +7,7 @@ the product's own estimator (predictor/operator_estimator.py), fitted as ``hycta
 median where several rows name the same one. Prints mean and worst of 10 splits, and the share of rows within 10 %; the
 last column counts only held-out rows whose operator is not among the training rows under another name.
 
-The form of kernel and features was chosen on splits with seeds 100 to 104; those that are reported have seeds 0 to 9.
+The form of kernel and features was chosen on splits with seeds 100 to 109; those that are reported have seeds 0 to 9.
 With ``--operators FILE`` (JSON: a list of [part, seconds]) the same estimator is scored on other measured operators.
 """
 

@@ -65,8 +65,11 @@ def _add_node(totals: dict[str, float], graph: Graph, node: Node) -> None:
 
 TILES: Final = (32, 64, 128)
 """Kernels of GPUs, and vector units of CPUs, work on whole tiles of so many channels."""
+_COUNTED: Final = ("conv_1x1_macs", "conv_3x3_macs", "resize_bytes")
+"""Features of :data:`FEATURES` that tell what sort of work a part does, whatever its kind."""
 SHARED_LOG_FEATURES: Final = (
     *("pixels", "in_channels", "out_channels", "stride", "macs", "bytes"),
+    *_COUNTED,
     *(f"out_channels_waste_{tile}" for tile in TILES),
     f"in_channels_waste_{TILES[0]}",
 )
@@ -83,8 +86,9 @@ def log_features(part: Part) -> Array:
     macs, moved = (sum(v for name, v in features.items() if name.endswith(end)) for end in ("_macs", "_bytes"))
     channels_in, channels_out = sum(part.in_channels), part.out_channels
     sizes = [part.batch * part.height * part.width, channels_in, channels_out, part.stride, 1.0 + macs, moved]
+    counted = [1.0 + features[name] for name in _COUNTED]
     waste = [*(_waste(channels_out, tile) for tile in TILES), _waste(channels_in, TILES[0])]
-    return np.array([*np.log([*sizes, *waste]), *(float(part.kind == kind) for kind in KINDS)])
+    return np.array([*np.log([*sizes, *counted, *waste]), *(float(part.kind == kind) for kind in KINDS)])
 
 
 def _waste(channels: int, tile: int) -> float:
