@@ -97,10 +97,11 @@ class Measured(msgspec.Struct, tag="measured", frozen=True):
 
 
 class LayersTimed(msgspec.Struct, tag="layers_timed", frozen=True):
-    """The time of each layer of an item, in the order in which they run."""
+    """The time of each layer of an item, in the order in which they run, and what its engine says about itself."""
 
     name: str
     layers: tuple[LayerTime, ...]
+    facts: dict[str, str] = {}
 
 
 class Done(msgspec.Struct, tag="done", frozen=True):

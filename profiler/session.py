@@ -103,6 +103,7 @@ class Outcome:
     rounds: tuple[Round, ...]
     failure: Failure | None
     layers: tuple[LayerTime, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 class ProcessEnded(MeasuringError):
@@ -208,7 +209,7 @@ class Session:
             elif isinstance(answer, Measured):
                 yield Outcome(answer.name, answer.rounds, None)
             elif isinstance(answer, LayersTimed):
-                yield Outcome(answer.name, (), None, answer.layers)
+                yield Outcome(answer.name, (), None, answer.layers, answer.facts)
         self._turn, self._busy = None, False
         self.timing += Timing(answer.wall_s, answer.timed_s, answer.prepare_s)
 

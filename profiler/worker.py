@@ -47,7 +47,7 @@ from profiler.messages import (
 )
 from profiler.reference import ComputeReference, MemoryReference, reference_id
 from profiler.runtimes import Engine, Runtime, Unsupported, open_runtime
-from profiler.runtimes.engine import Layered, Monitored, SelfTimed
+from profiler.runtimes.engine import Described, Layered, Monitored, SelfTimed
 from profiler.runtimes.tensorrt.cuda import BINDING_VARIABLE, prefer_binding
 from profiler.stopping import StoppingRule
 
@@ -183,7 +183,7 @@ class Worker:
             try:
                 if not isinstance(engine, Layered):
                     raise Unsupported("this runtime does not tell the time of single layers")
-                self.channel.send(LayersTimed(name, tuple(engine.layers())))
+                self.channel.send(LayersTimed(name, tuple(engine.layers()), _facts(engine)))
             except Exception as error:  # whatever a runtime raises is a result
                 self.channel.send(failed(name, error))
 
@@ -194,6 +194,10 @@ class Worker:
         if isinstance(engine, SelfTimed):
             return median(engine.time_s(1) for _ in range(CALL_FLOOR_RUNS))
         return median(_host_time_s(engine) for _ in range(CALL_FLOOR_RUNS))
+
+
+def _facts(engine: Engine) -> dict[str, str]:
+    return dict(engine.facts()) if isinstance(engine, Described) else {}
 
 
 def check_metric(runtime: Runtime, target: Target) -> None:

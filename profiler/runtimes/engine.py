@@ -2,7 +2,7 @@
 
 An :class:`Engine` and a :class:`Runtime` are all that is needed. Where a device has a clock of its own, engines are
 :class:`SelfTimed`; where its state can be read, the runtime is :class:`Monitored`; where the runtime can tell the time
-of single layers, engines are :class:`Layered`.
+of single layers, engines are :class:`Layered`; where it can tell the memory of an engine, they are :class:`Described`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from hyctas.measurement import DeviceConditions
 from hyctas.target import Metric
 
 __all__ = [
+    "Described",
     "DeviceConditions",
     "Engine",
     "LayerTime",
@@ -72,6 +73,14 @@ class Layered(Protocol):
 
         Profiling slows a run down: the sum is not the latency, only the shares mean something.
         """
+
+
+@runtime_checkable
+class Described(Protocol):
+    """An engine that knows more about itself than its latency."""
+
+    def facts(self) -> Mapping[str, str]:
+        """Such as the memory that it takes; units are in the names."""
 
 
 class Runtime(Protocol):

@@ -15,15 +15,18 @@ from hyctas.builder import GraphBuilder
 from hyctas.graph import Graph
 from hyctas.layers import conv_bn_relu
 from hyctas.lowering import lower_part
+from hyctas.measurement import Protocol
 from hyctas.parts import Part
 from hyctas.target import parse_target
 from hyctas.weights import seeded_inputs
-from profiler.runtimes.engine import Engine, Layered, Monitored, Runtime, SelfTimed, Unsupported
+from profiler.layers import profile_layers
+from profiler.runtimes.engine import Described, Engine, Layered, Monitored, Runtime, SelfTimed, Unsupported
 from profiler.runtimes.tensorrt.cuda import CudaOutOfMemory, DeviceLost
 from profiler.runtimes.tensorrt.engine import TensorRtEngine
 from profiler.runtimes.tensorrt.loading import EngineFailed, EngineOutOfMemory
 from profiler.runtimes.tensorrt.runtime import TensorRtRuntime
 from profiler.runtimes.tensorrt.timing import LEAD_IN_BELOW_S, Sample
+from profiler.session import SessionSettings
 
 TARGETS = ("fp32", "tf32", "fp16", "bf16", "int8", "fp16-enqueue", "fp16-l2flush", "fp16-host", "fp16-copies")
 
@@ -86,6 +89,7 @@ def test_runtime_and_engine_offer_what_the_profiler_looks_for(open_target: Open,
     assert isinstance(runtime, Monitored)
     assert isinstance(engine, SelfTimed)
     assert isinstance(engine, Layered)
+    assert isinstance(engine, Described)
 
 
 @pytest.mark.parametrize(
@@ -304,6 +308,15 @@ def test_machine_without_device_is_told_before_tensorrt_is_touched(error: str, g
     fails(gpu, "cudaGetDeviceCount", error=error)
     with pytest.raises(RuntimeUnavailable, match=f"no CUDA device .cudaGetDeviceCount says {error}"):
         open_target("fp32")
+
+
+def test_layers_come_with_what_the_engine_says_about_itself(simulation: Any, graph: Graph) -> None:
+    target = parse_target("rtx-4090/tensorrt-fp16-enqueue")
+    report = profile_layers(graph, SessionSettings(target, Protocol(max_rounds=5), "none", seed=0))
+    assert {node for layer in report.layers for node in layer.nodes} == {node.name for node in graph.nodes}
+    assert int(report.facts["device_bytes"]) > int(report.facts["tensors_bytes"]) > 0
+    assert float(report.facts["enqueue_s"]) > 0.0
+    assert "launch_bound" in report.facts
 
 
 def test_unknown_option_lists_the_known_ones(open_target: Open) -> None:
