@@ -79,3 +79,9 @@ def test_measured_networks_carry_the_noise_of_their_target():
     assert prediction.high_s / 0.020 - 1 == pytest.approx(1.6449 * 0.005, rel=0.02)
     noisier = measured_prediction(MeasuredNetwork(0.020, half_width=0.0098, process_error=0.01))
     assert noisier.high_s > prediction.high_s
+
+
+def test_reported_network_of_unknown_spread_has_no_interval():
+    prediction = measured_prediction(MeasuredNetwork(0.020, half_width=None, process_error=0.0))
+    assert (prediction.low_s, prediction.latency_s, prediction.high_s) == (0.020, 0.020, 0.020)
+    assert (prediction.coverage, prediction.tier) == (0.0, "measured")
