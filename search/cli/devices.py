@@ -56,9 +56,8 @@ class LocalDevice:
         """
         machine = LocalMachine(os.environ)
         for name in targets:
-            target = parse_target(name)
-            if not machine.is_here(target):
-                own = machine.device(on_gpu=target.on_gpu)
+            if not machine.is_here(parse_target(name)):
+                own = " or ".join(filter(None, (machine.cpu, machine.gpu)))
                 raise InvalidTarget("--measure", name, f"a target of this machine, {own}")
         return Devices(self.measure, self.refit)
 
