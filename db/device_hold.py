@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, select, text
 from sqlalchemy.orm import Session
 
 from db import jobs
@@ -13,6 +13,14 @@ from db.faults import storage_errors
 from hyctas.errors import StorageError
 
 _PURPOSE: Final = "hyctas device "
+_END_SILENT_HOLDER: Final = text("""
+    SELECT pg_terminate_backend(pg_locks.pid)
+    FROM pg_locks JOIN pg_stat_activity ON pg_stat_activity.pid = pg_locks.pid
+    WHERE pg_locks.locktype = 'advisory' AND pg_locks.objsubid = 1 AND pg_locks.granted
+        AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND (pg_locks.classid::bigint << 32) | pg_locks.objid::bigint = :key
+        AND pg_stat_activity.state_change < clock_timestamp() - make_interval(secs => :lost_after_s)
+""")
 
 
 class DeviceHold:
@@ -37,10 +45,17 @@ class DeviceHold:
         with storage_errors(place):
             self._connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
 
-    def take(self) -> bool:
-        """Take the lock; False while another connection has it."""
+    def take(self, *, lost_after_s: float) -> bool:
+        """Take the lock, or say through it that it is still held; False while another connection has it.
+
+        A connection that has it but said nothing for `lost_after_s` is ended: its process was suspended, or hangs, and
+        the kernel of its host would keep the connection for it for ever.
+        """
         with storage_errors(self._place):
-            return bool(self._connection.execute(select(func.pg_try_advisory_lock(self._key))).scalar_one())
+            if self._connection.execute(select(func.pg_try_advisory_lock(self._key))).scalar_one():
+                return True
+            self._connection.execute(_END_SILENT_HOLDER, {"key": self._key, "lost_after_s": lost_after_s})
+            return False
 
     def renew(self, attempt_id: int) -> bool:
         """Say that an attempt goes on; False if somebody has closed it."""

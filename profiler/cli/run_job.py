@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from hyctas.errors import HyctasError, SchemaMismatch, StorageError
 from hyctas.job import Job
 from hyctas.job_json import job_to_json, read_job
-from profiler.cli.measuring import Work, measured
+from profiler.cli.measuring import Measured, Work, measured
 from profiler.cli.options import Options
 from profiler.fleet.job_process import Answer
 from profiler.fleet.job_server import serve
 from profiler.plan import distinct, plan_parts, planned_network
 
+_log: Final = logging.getLogger(__name__)
+
 
 def do(request: Mapping[str, Any]) -> Answer:
     """Measure what a job asks for, and say what came of it."""
+    return answer(request, lambda work: measured(work, request["job"]["target"], request["db"]))
+
+
+def answer(request: Mapping[str, Any], measure: Callable[[Work], Measured]) -> Answer:
+    """Say what came of measuring; what fails in a job is a value, since the process goes on with the next one."""
     try:
-        done = measured(work_of(read_job(request["job"]), request["id"]), request["job"]["target"], request["db"])
+        done = measure(work_of(read_job(request["job"]), request["id"]))
     except SchemaMismatch as error:
         return Answer("outdated", str(error))
     except StorageError as error:
         return Answer("outage", str(error))
-    except (HyctasError, ValueError, ArithmeticError, LookupError, TypeError, RuntimeError, OSError) as error:
+    except Exception as error:
+        if not isinstance(error, HyctasError):
+            _log.exception("job %s", request["id"])
         return Answer("failed", f"{type(error).__name__}: {error}")
     return Answer("interrupted" if done.interrupted else "done", summary=done.document)
 

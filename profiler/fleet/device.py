@@ -96,8 +96,6 @@ async def held_device(
     try:
         hold = await in_thread(partial(ledger.hold_device, ticket.target.device))
         try:
-            while not await in_thread(hold.take):
-                await asyncio.sleep(timing.poll_s)
             yield await _begun(ticket, ledger, hold, worker=worker, timing=timing)
         finally:
             await in_thread(hold.close)
@@ -109,11 +107,13 @@ async def _begun(
     ticket: JobTicket, ledger: Ledger, hold: Hold, *, worker: str, timing: FleetTiming
 ) -> HeldDevice | JobResult:
     begin = partial(ledger.begin_attempt, ticket, worker, lost_after_s=timing.lost_after_s)
+    take = partial(hold.take, lost_after_s=timing.lost_after_s)
     while True:
-        asked_s = time.monotonic()
-        begun = await in_thread(begin)
-        if isinstance(begun, JobResult):
-            return begun
-        if isinstance(begun, JobAttempt):
-            return HeldDevice(begun, hold, timing, asked_s=asked_s)
+        if await in_thread(take):
+            asked_s = time.monotonic()
+            begun = await in_thread(begin)
+            if isinstance(begun, JobResult):
+                return begun
+            if isinstance(begun, JobAttempt):
+                return HeldDevice(begun, hold, timing, asked_s=asked_s)
         await asyncio.sleep(timing.poll_s)

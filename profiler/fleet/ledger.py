@@ -12,8 +12,8 @@ from hyctas.job import AttemptOutcome, Ending, JobAttempt, JobResult, JobTicket
 class Hold(Protocol):
     """A lock on a device that lasts as long as its connection."""
 
-    def take(self) -> bool:
-        """Take the lock; False while somebody else has it."""
+    def take(self, *, lost_after_s: float) -> bool:
+        """Take the lock, or confirm it; False while somebody else has it who was not silent for so long."""
 
     def renew(self, attempt_id: int) -> bool:
         """Say, through the connection that has the lock, that an attempt goes on; False if somebody has closed it."""
