@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 import pytest
+from typer.testing import CliRunner
 
+from hyctas.__main__ import app
+from hyctas.target import parse_target
 from profiler.probe import NAMELESS_GPU, ProbedTarget, missing_by_reason, probe_targets
 from profiler.runtimes import CATALOGUE, RuntimeSource, Variant
 
@@ -74,3 +78,20 @@ def test_missing_package_says_what_to_install() -> None:
     assert found.reason is not None
     assert "no_such_module" in found.reason
     assert CATALOGUE["openvino"].install in found.reason
+
+
+def test_command_lists_what_is_here_and_groups_what_is_not_by_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    def probe(cpu: str, gpu: str | None) -> tuple[ProbedTarget, ...]:
+        names = {"torch-fp32-t1": None, "torch-fp32-cuda": "no GPU; buy one", "torch-fp16-cuda": "no GPU; buy one"}
+        return tuple(ProbedTarget(parse_target(name, device=cpu), reason, {}) for name, reason in names.items())
+
+    monkeypatch.setenv("HYCTAS_DEVICE", "my-board")
+    monkeypatch.setattr("profiler.cli.targets.probe_targets", probe)
+    plain = CliRunner().invoke(app, ["targets"])
+    assert plain.stdout.splitlines() == [
+        "my-board/torch-fp32-t1",
+        "not available: torch-fp32-cuda, torch-fp16-cuda: no GPU; buy one",
+    ]
+    as_json = json.loads(CliRunner().invoke(app, ["targets", "--json"]).stdout)
+    assert as_json["targets"][0] == {"target": "my-board/torch-fp32-t1", "available": True, "reason": None}
+    assert [row["available"] for row in as_json["targets"]] == [True, False, False]

@@ -31,10 +31,10 @@ TOLERANCES = {"fp32": 1e-3, "fp16": 0.02, "bf16": 0.1, "int8": 0.1}
 """Largest difference, as a share of the largest output. A bfloat16 has 8 bits, and networks are 10 layers deep; where
 int8 rounds the other way, what follows differs by whole steps."""
 TARGETS = [
-    pytest.param(name, marks=[pytest.mark.slow] if "compiled" in name else [])
+    name
     for source in CATALOGUE.values()
     for name in source.local_targets
-    if not parse_target(name, device="bench").on_gpu
+    if not parse_target(name, device="bench").on_gpu and "compiled" not in name
 ]
 
 
@@ -160,6 +160,17 @@ def test_what_is_not_offered_names_what_is(name: str) -> None:
     pytest.importorskip(target.runtime)
     with pytest.raises(Unsupported, match=f"{name}: {target.runtime} on the CPU runs fp32.* without options.* only"):
         open_runtime(target)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_compiled_modules_give_the_right_outputs() -> None:
+    """One network of each form of attention: each takes ten seconds to compile, in which torch warns of its own age."""
+    pytest.importorskip("torch")
+    runtime = open_runtime(parse_target("bench/torch-fp32-compiled-t1"))
+    by_attention = [*networks()]
+    for graph in (by_attention[0], by_attention[-1]):
+        assert difference(outputs(runtime.prepare(graph, seed=3)), graph, "fp32") <= TOLERANCES["fp32"]
 
 
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
