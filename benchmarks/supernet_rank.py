@@ -40,9 +40,9 @@ RESULTS: Final = Path(__file__).parent / "results" / "supernet_rank"
 SIZE: Final = (128, 160)
 SPACE: Final = SearchSpace(depth=10)
 SUPERNET_STEPS: Final = 4800
-ALONE_STEPS: Final = 1200
-SETTLED_AT: Final = 0.7
-"""Share of the steps after which the order of the networks is looked at for the first time."""
+ALONE_STEPS: Final = 3000
+SCORED_AT: Final = (0.5, 0.7, 0.85, 1.0)
+"""Shares of the steps after which networks trained alone are scored: their order settled where it no longer changes."""
 PAIRS: Final = 6
 POOL: Final = 600
 BOOTSTRAPS: Final = 2000
@@ -102,27 +102,28 @@ def _unlike(first: Architecture, second: Architecture) -> float:
     return float(np.abs(counts[0] - counts[1]).sum()) + abs(len(first.branches) - len(second.branches))
 
 
-def train_alone(dataset: Dataset, network: Architecture, name: str) -> dict[str, Any]:
-    """Train one network, score it on the way and at the end, and keep both."""
+def train_alone(dataset: Dataset, network: Architecture, name: str, steps: int) -> dict[str, Any]:
+    """Train one network, score it on the way and at the end, and keep all of it."""
     path = RESULTS / f"{name}.json"
     if path.exists():
         found: dict[str, Any] = json.loads(path.read_text())
         return found
-    job = NetworkJob(network, dataset, training(ALONE_STEPS), RESULTS / name)
+    job = NetworkJob(network, dataset, training(steps), RESULTS / name)
     validation = EvaluationBatches(dataset.validation, SIZE, batch_size=8)
     scores = []
-    for until in (int(SETTLED_AT * ALONE_STEPS), ALONE_STEPS):
-        module = train_network(job, rank=alone("cpu"), progress=Lines(name), until=until)
+    for share in SCORED_AT:
+        module = train_network(job, rank=alone("cpu"), progress=Lines(name), until=round(share * steps))
         scores.append(module_quality(module, validation, len(dataset.classes)).miou)
-    result = {"key": network.key, "macs": network_macs(network), "before": scores[0], "miou": scores[1]}
+    result = {"key": network.key, "macs": network_macs(network), "scores": scores, "miou": scores[-1]}
     write_atomically(path, json.dumps(result).encode())
     return result
 
 
-def train_each(dataset: Dataset, chosen: Sequence[Architecture], indices: Sequence[int]) -> None:
-    """Train several networks, one after the other."""
-    for index in indices:
-        train_alone(dataset, chosen[index], f"alone{index:02}")
+def train_each(
+    dataset: Dataset, chosen: Sequence[Architecture], indices: Sequence[int], steps: int
+) -> list[dict[str, Any]]:
+    """Train several networks, one after the other; those that are done are read."""
+    return [train_alone(dataset, chosen[index], f"alone{index:02}-{steps}", steps) for index in indices]
 
 
 def supernet_scores(dataset: Dataset, chosen: Sequence[Architecture]) -> list[float]:
@@ -142,25 +143,27 @@ def tau_interval(first: npt.ArrayLike, second: npt.ArrayLike) -> tuple[float, fl
     return float(kendalltau(a, b).statistic), float(low), float(high)
 
 
-def report(dataset: Dataset, chosen: Sequence[Architecture]) -> None:
+def report(dataset: Dataset, chosen: Sequence[Architecture], steps: int) -> None:
     """Print the table and the correlations, and keep them."""
-    alone_results = [train_alone(dataset, network, f"alone{index:02}") for index, network in enumerate(chosen)]
+    alone_results = train_each(dataset, chosen, range(len(chosen)), steps)
     scores = supernet_scores(dataset, chosen)
     miou = [result["miou"] for result in alone_results]
     macs = [result["macs"] for result in alone_results]
-    print(f"{'network':<14}{'branches':>9}{'MMACs':>8}{'alone':>8}{'before':>8}{'supernet':>10}")
+    shares = "".join(f"{share:>8.0%}" for share in SCORED_AT)
+    print(f"{'network':<14}{'branches':>9}{'MMACs':>8}{'supernet':>10}  alone after{shares} of {steps} steps")
     for network, result, score in zip(chosen, alone_results, scores, strict=True):
+        on_the_way = "".join(f"{one:>8.3f}" for one in result["scores"])
         print(
-            f"{network.key[:12]:<14}{len(network.branches):>9}{result['macs'] / 1e6:>8.0f}{result['miou']:>8.3f}"
-            f"{result['before']:>8.3f}{score:>10.3f}"
+            f"{network.key[:12]:<14}{len(network.branches):>9}{result['macs'] / 1e6:>8.0f}{score:>10.3f}"
+            f"{'':>13}{on_the_way}"
         )
     lines = {
         "supernet against alone": tau_interval(scores, miou),
         "MACs against alone": tau_interval(macs, miou),
-        f"alone at {SETTLED_AT:.0%} of the steps against alone": tau_interval(
-            [r["before"] for r in alone_results], miou
-        ),
     }
+    for place, share in enumerate(SCORED_AT[:-1]):
+        earlier = [result["scores"][place] for result in alone_results]
+        lines[f"alone at {share:.0%} of the steps against alone"] = tau_interval(earlier, miou)
     for name, (tau, low, high) in lines.items():
         print(f"Kendall tau, {name}: {tau:+.2f} ({low:+.2f} to {high:+.2f})")
     pairs = [(index, index + 1) for index in range(0, len(chosen), 2)]
@@ -177,19 +180,20 @@ def main() -> None:
     parser.add_argument("--only", choices=("supernet", "alone", "report"))
     parser.add_argument("--first", type=int, default=0, help="first network to train alone")
     parser.add_argument("--last", type=int, default=2 * PAIRS, help="where to stop")
+    parser.add_argument("--alone-steps", type=int, default=ALONE_STEPS, help="steps of a network trained alone")
     given = parser.parse_args()
     torch.set_num_threads(1)
     dataset = open_dataset(given.dataset)
     settings = ArchitectureDefaults(height=SIZE[0], width=SIZE[1], base_channels=8, classes=len(dataset.classes))
     chosen = networks(settings)
-    parts: dict[str, Callable[[], None]] = {
+    parts: dict[str, Callable[[], object]] = {
         "supernet": lambda: train_supernet(
             SupernetJob(SPACE, settings, dataset, training(SUPERNET_STEPS), RESULTS / "supernet"),
             rank=alone("cpu"),
             progress=Lines("supernet"),
         ),
-        "alone": lambda: train_each(dataset, chosen, range(given.first, given.last)),
-        "report": lambda: report(dataset, chosen),
+        "alone": lambda: train_each(dataset, chosen, range(given.first, given.last), given.alone_steps),
+        "report": lambda: report(dataset, chosen, given.alone_steps),
     }
     for name, part in parts.items():
         if given.only in (None, name):
