@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import signal
 import statistics
 import sys
 import time
@@ -101,6 +102,7 @@ def main() -> int:
     if programs is None:
         print("PostgreSQL's server programs (initdb, pg_ctl) are not installed: apt-get install postgresql")
         return 1
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     print(
         f"{'fault':<20}{'times':>6}{'jobs':>6}{'results':>8}{'twice':>6}{'at once':>8}{'looks':>7}"
         f"{'median s':>10}{'max s':>8}{'wall s':>8}  remark"

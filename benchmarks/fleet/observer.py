@@ -49,6 +49,7 @@ class Observer:
         """Stop looking."""
         self._ended = True
         self._thread.join()
+        ctypes.CDLL(None).prctl(_SUBREAPER, 0, 0, 0, 0)
 
     def measuring(self) -> tuple[int, ...]:
         """Pids of the processes that measure now."""

@@ -1,16 +1,19 @@
 """The process that does jobs, with a protocol of three rounds: what is shown is the fleet, not the measuring.
 
 Everything else is as in ``hyctas worker``: real operators under ONNX Runtime, the measuring process, the database.
-Labels make a job misbehave: ``poison`` raises, ``crash`` aborts the process.
+Labels make a job misbehave: ``poison`` raises, ``crash`` aborts the process. Its argument is the latest format of jobs
+that it knows.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import os
+import sys
 from collections.abc import Mapping
 from typing import Any
 
+import hyctas.job_json
 from hyctas.measurement import Protocol
 from profiler.cli.measuring import Measured, Work, measured
 from profiler.cli.options import Options
@@ -44,4 +47,5 @@ def quickly(request: Mapping[str, Any]) -> Answer:
 
 
 if __name__ == "__main__":
+    hyctas.job_json.VERSION = int(sys.argv[1])  # type: ignore[misc]
     serve(quickly)

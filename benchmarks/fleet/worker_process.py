@@ -83,7 +83,7 @@ def run(plan: WorkerPlan) -> None:
         for target in targets:
             repository.ensure_target(target, {})
         timing = FleetTiming(**{**SHORT, **plan.timing})
-        asyncio.run(serve(plan.url, targets, repository, timing, plan.command))
+        asyncio.run(serve(plan.url, targets, repository, timing, (*plan.command, str(plan.job_format))))
 
 
 def _skew(by: datetime.timedelta) -> None:

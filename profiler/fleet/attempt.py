@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
@@ -37,10 +37,10 @@ class TryAgain(Exception):
     Attributes:
         after_s: How long it waits there.
         behind: Whether jobs that wait already go first.
-        retry_at: When it may be handed out again, by the database's clock.
+        retry_at: When it may be handed out again, by the database's clock; long ago unless that could be asked.
     """
 
-    retry_at: datetime | None = None
+    retry_at: datetime = datetime.fromtimestamp(0, UTC)
 
     def __init__(self, reason: str, *, after_s: float = 0.0, behind: bool = False) -> None:
         super().__init__(reason)
@@ -63,6 +63,7 @@ class Attempts:
         locks: Of each device that it serves.
         process: What does the jobs.
         timing: Limits.
+        unclosed: How attempts ended while the database was away.
     """
 
     worker: str
@@ -71,6 +72,19 @@ class Attempts:
     locks: Mapping[str, HostLock]
     process: JobProcess
     timing: FleetTiming
+    unclosed: list[Callable[[], bool]] = field(default_factory=list)
+
+    async def make_up(self) -> None:
+        """Close what could not be closed while the database was away, unless others have taken it over.
+
+        So a job that was measured just then is not measured again, and one that was cut short is not blamed for it.
+
+        Raises:
+            StorageError: It still is.
+        """
+        while self.unclosed:
+            await self._soon(self.unclosed[0])
+            del self.unclosed[0]
 
     async def make(
         self, ticket: JobTicket, document: Mapping[str, Any], stopped_as: Callable[[], AttemptOutcome]
@@ -135,11 +149,23 @@ class Attempts:
         ending = Ending("succeeded", summary=answer.summary) if outcome == "done" else None
         close = partial(self.ledger.end_attempt, ticket, held.attempt.id, outcome, reason=answer.reason, ending=ending)
         try:
-            closed = await asyncio.wait_for(in_thread(close), self.timing.lease_s)
-        except TimeoutError as error:
-            raise StorageError(f"the database did not answer for {self.timing.lease_s:g} s") from error
+            closed = await self._soon(close)
+        except (StorageError, asyncio.CancelledError):
+            self.unclosed.append(close)
+            raise
         if not closed:
             _log.warning("job %s: another worker had taken it over; what came of it here does not count", ticket.id)
+
+    async def _soon(self, call: Callable[[], bool]) -> bool:
+        """Call what asks the database, which must answer.
+
+        Raises:
+            StorageError: It does not.
+        """
+        try:
+            return await asyncio.wait_for(in_thread(call), self.timing.lease_s)
+        except TimeoutError as error:
+            raise StorageError(f"the database did not answer for {self.timing.lease_s:g} s") from error
 
     async def _settle(self, ticket: JobTicket, answer: Answer) -> None:
         """Return if the job has its result, or give it one if it was tried often enough; else put it back."""

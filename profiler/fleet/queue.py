@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import procrastinate
+import psycopg
 from procrastinate.exceptions import AlreadyEnqueued
 from procrastinate.jobs import Job as QueuedJob
 from procrastinate.jobs import Status
@@ -170,6 +171,8 @@ def open_queue(url: str, ledger: Ledger) -> Iterator[Queue]:
     Raises:
         StorageError: It cannot be reached; so may every method.
     """
+    with queue_errors(url), psycopg.connect(url):
+        pass  # a pool would go on trying, and not say why
     connector = procrastinate.SyncPsycopgConnector(conninfo=url, min_size=1, max_size=1)
     app = procrastinate.App(connector=connector)
     with queue_errors(url):

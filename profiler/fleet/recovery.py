@@ -61,6 +61,7 @@ class Recovery:
             )
             for job in [*silent, *await self._forgotten(worker_id, at_work)]:
                 await self._recover(job)
+            await self._put_back_owed()
 
     async def _forgotten(self, worker_id: int | None, at_work: Collection[int]) -> Iterable[QueuedJob]:
         """Jobs out to this worker that it does not do; seen twice, since one may just be on its way."""
@@ -71,6 +72,29 @@ class Recovery:
         seen_twice = [job for number, job in idle.items() if number in self._suspects]
         self._suspects = set(idle)
         return seen_twice
+
+    async def _put_back_owed(self) -> None:
+        """Put jobs back that the queue has closed though they have no result.
+
+        That happens where an error of the connection is what Procrastinate hears of an attempt.
+        """
+        closed = [
+            job
+            for status in (Status.FAILED, Status.ABORTED)
+            for job in await self.manager.list_jobs_async(task=TASK, status=status.value)
+        ]
+        ids = list({ticket_of(job).id for job in closed})
+        known = {result.job_id for result in await in_thread(partial(self.ledger.job_results, ids))} if ids else set()
+        for job in closed:
+            if ticket_of(job).id in known or await self._is_in_queue(job):
+                continue
+            _log.warning("job %s: closed without a result; it goes back into the queue", ticket_of(job).id)
+            again = job.evolve(id=None, status=None, scheduled_at=None, attempts=0, worker_id=None)
+            await self.manager.defer_job_async(again)
+
+    async def _is_in_queue(self, job: QueuedJob) -> bool:
+        same = await self.manager.list_jobs_async(task=TASK, queueing_lock=job.queueing_lock)
+        return any(each.status in (Status.TODO.value, Status.DOING.value) for each in same)
 
     async def _recover(self, job: QueuedJob) -> None:
         ticket = ticket_of(job)

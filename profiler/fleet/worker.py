@@ -126,6 +126,7 @@ class FleetWorker:
         app.task(name=TASK, pass_context=True, retry=_BackIntoQueue())(self._do)
         recovery = Recovery(connector, app.job_manager, self._ledger, self._settings.timing)
         async with _opened(app):
+            await self._attempts.make_up()
             serving = asyncio.create_task(self._procrastinate(app))
             checking = asyncio.create_task(self._check(connector))
             sweeping = asyncio.create_task(self._sweep(recovery))
@@ -193,7 +194,9 @@ class FleetWorker:
         try:
             await self._attempted(context, document)
         except TryAgain as error:
-            error.retry_at = await in_thread(self._ledger.server_time) + timedelta(seconds=error.after_s)
+            with contextlib.suppress(StorageError, TimeoutError, asyncio.CancelledError):
+                now = await asyncio.wait_for(in_thread(self._ledger.server_time), self._settings.timing.lease_s)
+                error.retry_at = now + timedelta(seconds=error.after_s)
             raise
         finally:
             del self._at_work[job.id]
