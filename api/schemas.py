@@ -102,6 +102,7 @@ class MeasurementShape(Shape):
     workload_key: str
     architecture_key: str | None
     environment: dict[str, str]
+    engine: dict[str, str] | None = Field(description="What the engine said about itself, such as its memory.")
 
 
 class MeasurementPage(Shape):

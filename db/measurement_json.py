@@ -37,6 +37,7 @@ def measurement_to_json(row: MeasurementRow) -> dict[str, Any]:
         "workload_key": row.workload_key,
         "architecture_key": row.architecture_key,
         "environment": dict(row.environment),
+        "engine": None if row.engine is None else dict(row.engine),
     }
 
 

@@ -102,6 +102,7 @@ def whole(session: Session, measurement_id: int) -> Measurement:
         process_id=row.process_id,
         failure=_failure(row),
         reported=_reported(row),
+        engine=row.engine or {},
     )
 
 

@@ -138,6 +138,7 @@ def _observed(measurement: Measurement) -> dict[str, Any]:
         "call_floor_s": measurement.call_floor_s,
         "rounds": rounds_to_json(measurement.rounds),
         "reported": None if measurement.reported is None else asdict(measurement.reported),
+        "engine": dict(measurement.engine) or None,
         "failure_kind": None if failure is None else failure.kind,
         "failure_message": None if failure is None else failure.message,
     }

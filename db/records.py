@@ -136,6 +136,7 @@ class MeasurementRow:
         environment: Versions, host, load.
         purpose: ``repeat`` if the workload was measured before, or was meant as a repeat.
         label: What the source calls it, of a measurement that others reported; None of our own.
+        engine: What the engine that ran it said about itself, or None.
     """
 
     id: int
@@ -166,6 +167,7 @@ class MeasurementRow:
     environment: Mapping[str, str] = field(hash=False)
     purpose: Purpose = "primary"
     label: str | None = None
+    engine: Mapping[str, str] | None = field(default=None, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,6 +177,7 @@ class MeasurementTable(Base):
     call_floor_s: Mapped[float]
     rounds: Mapped[dict[str, Any]]
     reported: Mapped[dict[str, Any] | None]
+    engine: Mapped[dict[str, Any] | None]
     failure_kind: Mapped[str | None]
     failure_message: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(index=True)

@@ -185,6 +185,8 @@ class Measurement:
         failure: Why there is no latency, or None.
         reported: The latency of somebody else, in place of rounds. It counts as ``ok`` however far its samples are
             apart, since nobody here can measure it again.
+        engine: What the engine that ran it said about itself, such as its memory and the host's time to launch it;
+            empty where a runtime tells nothing.
     """
 
     workload_key: str
@@ -197,6 +199,7 @@ class Measurement:
     process_id: str = ""
     failure: Failure | None = None
     reported: Reported | None = None
+    engine: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def cpu_share(self) -> float:

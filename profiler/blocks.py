@@ -164,6 +164,7 @@ class BlockRunner:
             metric=session.metric,
             process_id=session.process_id,
             failure=outcome.failure,
+            engine=outcome.facts,
         )
 
     def _open_session(self) -> Session:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from hyctas.errors import MeasuringError
@@ -22,13 +22,11 @@ class LayerReport:
         graph: What was measured.
         measurement: The latency end to end, without the profiler.
         layers: Times under the profiler, in the order in which they run.
-        facts: What the engine says about itself, such as its memory.
     """
 
     graph: Graph
     measurement: Measurement
     layers: tuple[LayerTime, ...]
-    facts: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def sum_s(self) -> float:
@@ -89,8 +87,9 @@ def profile_layers(graph: Graph, settings: SessionSettings) -> LayerReport:
             environment=session.environment,
             metric=session.metric,
             process_id=session.process_id,
+            engine=whole.facts,
         )
-    return LayerReport(graph, measurement, split.layers, split.facts)
+    return LayerReport(graph, measurement, split.layers)
 
 
 def _without_failure(outcome: Outcome, settings: SessionSettings) -> Outcome:

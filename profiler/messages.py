@@ -90,18 +90,18 @@ class Failed(msgspec.Struct, tag="failed", frozen=True):
 
 
 class Measured(msgspec.Struct, tag="measured", frozen=True):
-    """The rounds of an item."""
+    """The rounds of an item, and what its engine says about itself."""
 
     name: str
     rounds: tuple[Round, ...]
+    facts: dict[str, str] = {}
 
 
 class LayersTimed(msgspec.Struct, tag="layers_timed", frozen=True):
-    """The time of each layer of an item, in the order in which they run, and what its engine says about itself."""
+    """The time of each layer of an item, in the order in which they run."""
 
     name: str
     layers: tuple[LayerTime, ...]
-    facts: dict[str, str] = {}
 
 
 class Done(msgspec.Struct, tag="done", frozen=True):

@@ -207,9 +207,9 @@ class Session:
             elif isinstance(answer, Failed):
                 yield Outcome(answer.name, (), Failure(answer.kind, answer.message))
             elif isinstance(answer, Measured):
-                yield Outcome(answer.name, answer.rounds, None)
+                yield Outcome(answer.name, answer.rounds, None, facts=answer.facts)
             elif isinstance(answer, LayersTimed):
-                yield Outcome(answer.name, (), None, answer.layers, answer.facts)
+                yield Outcome(answer.name, (), None, answer.layers)
         self._turn, self._busy = None, False
         self.timing += Timing(answer.wall_s, answer.timed_s, answer.prepare_s)
 

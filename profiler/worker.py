@@ -155,7 +155,9 @@ class Worker:
         self.interleaver.measure(
             tuple(engines.values()),
             on_turn=lambda position: self.channel.send(Turn(names[position])),
-            on_finished=lambda position, rounds: self.channel.send(Measured(names[position], rounds)),
+            on_finished=lambda position, rounds: self.channel.send(
+                Measured(names[position], rounds, _facts(engines[names[position]]))
+            ),
         )
         if layers:
             self._time_layers(engines)
@@ -183,7 +185,7 @@ class Worker:
             try:
                 if not isinstance(engine, Layered):
                     raise Unsupported("this runtime does not tell the time of single layers")
-                self.channel.send(LayersTimed(name, tuple(engine.layers()), _facts(engine)))
+                self.channel.send(LayersTimed(name, tuple(engine.layers())))
             except Exception as error:  # whatever a runtime raises is a result
                 self.channel.send(failed(name, error))
 

@@ -152,6 +152,7 @@ class Measurement(Line, frozen=True):
     call_floor_s: float
     rounds: Json
     reported: Reported | None
+    engine: dict[str, str] | None
     failure_kind: FailureKind | None
     failure_message: str | None
     created_at: Time

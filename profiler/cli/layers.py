@@ -71,7 +71,7 @@ def report_json(report: LayerReport, architecture: Architecture, part: str | Non
             for places, seconds in report.by_place().items()
         ],
         "uncovered": list(report.uncovered),
-        "engine": dict(report.facts),
+        "engine": dict(report.measurement.engine),
         "environment": dict(measurement.environment),
     }
 
@@ -91,8 +91,8 @@ def report_text(report: LayerReport) -> str:
         f"latency without it ({report.measurement.metric}): {latency_s * 1e3:.3f} ms; "
         f"the sum is {sum_s / latency_s:.0%} of it",
     ]
-    if report.facts:
-        lines.append(f"engine: {', '.join(f'{name} {value}' for name, value in report.facts.items())}")
+    if report.measurement.engine:
+        lines.append(f"engine: {', '.join(f'{name} {value}' for name, value in report.measurement.engine.items())}")
     if why := report.measurement.instability("none"):
         lines.append(f"the latency is unstable: {why}")
     if report.uncovered:

@@ -41,9 +41,12 @@ def test_measurement_comes_back_to_the_last_bit(
         Round((0.1 + 0.2, 1e-300, 5e-324), (1 / 3,), (2 / 3,), 0.95, None),
         Round((0.0001,), (0.006, 0.007), (0.002,), 1.0, 3.3e9),
     )
-    stored = measured("w", rounds=rounds, protocol=Protocol(max_rounds=30), metric="compute_time")
+    stored = measured(
+        "w", rounds=rounds, protocol=Protocol(max_rounds=30), metric="compute_time", engine={"plan_bytes": "7"}
+    )
     number = repository.add_measurement(run, stored, calibration=calibration)
     assert repository.measurement(number) == stored
+    assert [row.engine for row in repository.measurements()] == [{"plan_bytes": "7"}]
 
 
 def test_failed_measurement_comes_back(repository: Repository, run: int, measured: Measured, crash: Failure) -> None:

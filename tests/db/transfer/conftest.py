@@ -65,7 +65,9 @@ def fill(
         repository.add_architectures([architecture, replace(architecture, key="a-alike")])
         run = repository.start_run("networks", target, {"seed": 3, "of": process})
         for key in ("w", "n-x"):
-            repository.add_measurement(run, measured(key, process=process), calibration=used, marginal_s=0.001)
+            repository.add_measurement(
+                run, measured(key, process=process, engine={"plan_bytes": "7"}), calibration=used, marginal_s=0.001
+            )
         repository.add_measurement(run, measured("v", process=process, rounds=unsettled), calibration=used)
         repository.add_measurement(run, measured("v", process=process, failure=crash), calibration=None)
         repository.add_measurement(run, measured("w", process=f"{process}-again"), calibration=used, purpose="repeat")

@@ -314,9 +314,9 @@ def test_layers_come_with_what_the_engine_says_about_itself(simulation: Any, gra
     target = parse_target("rtx-4090/tensorrt-fp16-enqueue")
     report = profile_layers(graph, SessionSettings(target, Protocol(max_rounds=5), "none", seed=0))
     assert {node for layer in report.layers for node in layer.nodes} == {node.name for node in graph.nodes}
-    assert int(report.facts["device_bytes"]) > int(report.facts["tensors_bytes"]) > 0
-    assert float(report.facts["enqueue_s"]) > 0.0
-    assert "launch_bound" in report.facts
+    assert int(report.measurement.engine["device_bytes"]) > int(report.measurement.engine["tensors_bytes"]) > 0
+    assert float(report.measurement.engine["enqueue_s"]) > 0.0
+    assert "launch_bound" in report.measurement.engine
 
 
 def test_unknown_option_lists_the_known_ones(open_target: Open) -> None:

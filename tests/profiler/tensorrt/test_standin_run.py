@@ -138,6 +138,8 @@ def test_measurement_says_under_what_it_was_taken(simulation: Simulation, machin
     assert environment["gpu"] == "NVIDIA GeForce RTX 4090"
     assert {"cuda_driver", "cuda_runtime", "cuda_binding", "gpu driver", "gpu power limit"} <= set(environment)
     assert all(r.conditions is not None and r.conditions.sm_clock_hz for r in measurement.rounds)
+    assert int(measurement.engine["plan_bytes"]) > 0
+    assert {"device_bytes", "enqueue_s", "launch_bound"} <= set(measurement.engine)
 
 
 def test_operators_are_measured_alone_and_in_chains(simulation: Simulation, machine: Machine) -> None:
