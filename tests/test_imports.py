@@ -34,6 +34,7 @@ NEEDS_HEAVY = {
     "profiler.fleet.queue_faults",
     "profiler.fleet.queue_schema",
     "profiler.fleet.recovery",
+    "profiler.fleet.task",
     "profiler.fleet.worker",
     "profiler.runtimes.onnxruntime",
     "profiler.runtimes.onnxruntime_gpu",

@@ -157,6 +157,18 @@ def cancel(
         raise typer.Exit(1)
 
 
+@jobs.command()
+def prune(
+    db: Db,
+    days: Annotated[int, typer.Option(min=0, help="Closed at least so long ago.")] = 90,
+    as_json: Json = False,
+) -> None:
+    """Forget jobs that were closed long ago; their attempts and results stay in the database."""
+    with opened(db) as (queue, _):
+        forgotten = queue.prune(days)
+    typer.echo(json.dumps({"forgotten": forgotten}) if as_json else f"{forgotten} jobs forgotten")
+
+
 @enqueue.command()
 @with_settings
 def operators(
@@ -178,7 +190,7 @@ def operators(
         Job("operators", where, parts=tuple(parts[start : start + per_job]), label=label, options=options)
         for start in range(0, len(parts), per_job)
     ]
-    _put(made, db, priority, as_json=as_json)
+    _put_and_print(made, db, priority, as_json=as_json)
 
 
 @enqueue.command()
@@ -220,16 +232,21 @@ def networks(
         )
         for start in range(0, len(drawn), per_job)
     ]
-    _put(made, db, priority, as_json=as_json)
+    _put_and_print(made, db, priority, as_json=as_json)
 
 
-def _put(made: Sequence[Job], db: str, priority: int, *, as_json: bool) -> None:
+def put(made: Sequence[Job], db: str, *, priority: int = 0) -> tuple[Enqueued, ...]:
+    """Put jobs into the queue; those that are there, or done, do not enter again."""
     with opened(db) as (queue, _):
-        put = [queue.enqueue(job, priority=priority) for job in made]
+        return tuple(queue.enqueue(job, priority=priority) for job in made)
+
+
+def _put_and_print(made: Sequence[Job], db: str, priority: int, *, as_json: bool) -> None:
+    entered = put(made, db, priority=priority)
     if as_json:
-        typer.echo(json.dumps({"jobs": [dataclasses.asdict(one) for one in put]}))
+        typer.echo(json.dumps({"jobs": [dataclasses.asdict(one) for one in entered]}))
         return
-    for one, job in zip(put, made, strict=True):
+    for one, job in zip(entered, made, strict=True):
         typer.echo(_line(one, job))
 
 

@@ -17,6 +17,7 @@ from procrastinate.exceptions import AlreadyEnqueued
 from procrastinate.jobs import Job as QueuedJob
 from procrastinate.jobs import Status
 from procrastinate.manager import JobManager
+from procrastinate.sql import queries
 
 from hyctas.errors import UnknownJob
 from hyctas.job import Ending, Job, JobResult, JobTicket
@@ -29,6 +30,7 @@ TASK: Final = "hyctas.measure"
 State = Literal["waiting", "running", "succeeded", "failed", "cancelled"]
 STATES: Final[tuple[State, ...]] = ("waiting", "running", "succeeded", "failed", "cancelled")
 _WAITING_OR_RUNNING: Final[dict[str, State]] = {Status.TODO.value: "waiting", Status.DOING.value: "running"}
+_CLOSED: Final = [Status.SUCCEEDED.value, Status.FAILED.value, Status.CANCELLED.value, Status.ABORTED.value]
 _PREFIX: Final = 4
 
 
@@ -157,6 +159,18 @@ class Queue:
                 self._ledger.add_job_result(job.ticket, Ending("cancelled", "cancelled while it waited"))
                 return True
             return running and self._manager.cancel_job_by_id(found.id, abort=True)
+
+    def prune(self, days: int) -> int:
+        """Forget jobs that were closed so many days ago; their attempts and results stay. Returns how many.
+
+        Args:
+            days: By the clock of the database.
+        """
+        with queue_errors(self._url):
+            before = len(self._manager.list_jobs(task=TASK))
+            connector = self._manager.connector.get_sync_connector()
+            connector.execute_query(queries["delete_old_jobs"], nb_hours=24 * days, queue=None, statuses=_CLOSED)
+            return before - len(self._manager.list_jobs(task=TASK))
 
     def _in_queue(self, job_id: str) -> QueuedJob | None:
         """The job in the queue that waits or runs."""

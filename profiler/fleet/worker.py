@@ -9,32 +9,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import procrastinate
-from procrastinate.exceptions import JobAborted, ProcrastinateException
-from procrastinate.job_context import AbortReason, JobContext
-from procrastinate.jobs import Job as QueuedJob
+from procrastinate.exceptions import ProcrastinateException
 from procrastinate.psycopg_connector import PsycopgConnector
-from procrastinate.retry import BaseRetryStrategy, RetryDecision
 
-from hyctas.errors import MeasuringError, SchemaMismatch, StorageError
-from hyctas.job import Ending, JobTicket
+from hyctas.errors import SchemaMismatch, StorageError
 from hyctas.target import Target
-from profiler.fleet.attempt import Attempts, Outdated, TryAgain
-from profiler.fleet.host_lock import HostLock
+from profiler.fleet.attempt import Attempts
 from profiler.fleet.job_process import JobProcess
 from profiler.fleet.ledger import Ledger
-from profiler.fleet.queue import TASK, ticket_of
+from profiler.fleet.presence import device_locks, presence
 from profiler.fleet.queue_faults import QUEUE_FAULTS, described
 from profiler.fleet.recovery import Recovery
-from profiler.fleet.threads import in_thread
+from profiler.fleet.task import MeasureTask
 from profiler.fleet.timing import FleetTiming
 
 POOL_SIZE: Final = 4
@@ -79,12 +72,12 @@ class FleetWorker:
         self._settings = settings
         self._ledger = ledger
         self._stop = asyncio.Event()
-        self._at_work: dict[int, asyncio.Task[Any]] = {}
-        self._worker_id: int | None = None
-        self._outdated: Outdated | None = None
+        self._task: MeasureTask | None = None
 
     def stop(self) -> None:
-        """Finish the job at work, or hand it back when the grace is over, and end."""
+        """Finish the job at work, or hand it back when the grace is over, and end; told twice, hand it back at once."""
+        if self._stop.is_set() and self._task is not None:
+            self._task.hand_back()
         self._stop.set()
 
     async def run(self) -> None:
@@ -96,51 +89,56 @@ class FleetWorker:
         """
         settings = self._settings
         asyncio.get_running_loop().set_exception_handler(_quietly)
-        with _presence(settings), _device_locks(settings) as locks:
+        targets, folder = settings.targets, settings.locks
+        with presence(targets, folder), device_locks(targets, folder) as locks:
             process = JobProcess(settings.command, [lock.descriptor for lock in locks.values()])
-            self._attempts = Attempts(settings.name, settings.url, self._ledger, locks, process, settings.timing)
+            attempts = Attempts(settings.name, settings.url, self._ledger, locks, process, settings.timing)
+            task = self._task = MeasureTask(attempts, self._ledger, settings.timing, on_outdated=self.stop)
             try:
-                await self._work(process)
+                await self._work(process, attempts, task)
             finally:
                 process.kill()
-        if self._outdated is not None:
-            raise SchemaMismatch(str(self._outdated)) from self._outdated
+        if task.outdated is not None:
+            raise SchemaMismatch(str(task.outdated)) from task.outdated
 
-    async def _work(self, process: JobProcess) -> None:
+    async def _work(self, process: JobProcess, attempts: Attempts, task: MeasureTask) -> None:
+        clock, longest_s = asyncio.get_running_loop().time, self._settings.timing.reconnect_s
         wait_s = FIRST_RECONNECT_S
         while not self._stop.is_set():
+            begun_s = clock()
             try:
-                await self._serve()
-                wait_s = FIRST_RECONNECT_S
+                await self._serve(attempts, task)
             except AWAY as error:
+                if clock() - begun_s > longest_s:
+                    wait_s = FIRST_RECONNECT_S
                 _log.warning("the queue is away (%s); trying again in %.1f s", described(error), wait_s)
                 process.kill()
             await self._stopped_within(wait_s)
-            wait_s = min(2 * wait_s, self._settings.timing.reconnect_s)
+            wait_s = min(2 * wait_s, longest_s)
         await process.close()
 
-    async def _serve(self) -> None:
+    async def _serve(self, attempts: Attempts, task: MeasureTask) -> None:
         """Serve until told to stop, or until the connection to the queue fails."""
         connector = PsycopgConnector(conninfo=self._settings.url, min_size=1, max_size=POOL_SIZE, timeout=OPEN_LIMIT_S)
         app = procrastinate.App(connector=connector)
-        app.task(name=TASK, pass_context=True, retry=_BackIntoQueue())(self._do)
+        task.register(app)
         recovery = Recovery(connector, app.job_manager, self._ledger, self._settings.timing)
         async with _opened(app):
-            await self._attempts.make_up()
+            await attempts.make_up()
             serving = asyncio.create_task(self._procrastinate(app))
             checking = asyncio.create_task(self._check(connector))
-            sweeping = asyncio.create_task(self._sweep(recovery))
+            sweeping = asyncio.create_task(self._sweep(recovery, task))
             stopping = asyncio.create_task(self._stop.wait())
             tasks = (serving, checking, sweeping, stopping)
             try:
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                await self._end(serving, forced=not stopping.done())
+                await self._end(serving, task, forced=not stopping.done())
                 for done in (checking, sweeping, serving):
                     if done.done() and not done.cancelled():
                         done.result()
             finally:
-                for task in tasks:
-                    task.cancel()
+                for each in tasks:
+                    each.cancel()
                 await asyncio.wait(tasks, timeout=1.0)
 
     async def _procrastinate(self, app: procrastinate.App) -> None:
@@ -156,16 +154,16 @@ class FleetWorker:
             stalled_worker_timeout=timing.lost_after_s,
         )
 
-    async def _end(self, serving: asyncio.Task[None], *, forced: bool) -> None:
+    async def _end(self, serving: asyncio.Task[None], task: MeasureTask, *, forced: bool) -> None:
         """Stop Procrastinate: within the grace, or at once where the connection is gone and nothing can be finished."""
         if serving.done():
             return
         serving.cancel()
         if not forced:
-            await asyncio.wait([serving])
-            return
-        for task in self._at_work.values():
-            task.cancel()
+            await asyncio.wait([serving], timeout=self._settings.timing.grace_s + FORCE_LIMIT_S)
+        task.hand_back()
+        if task.at_work:
+            await asyncio.wait(task.at_work.values(), timeout=FORCE_LIMIT_S)
         for _ in range(int(FORCE_LIMIT_S)):
             done, _pending = await asyncio.wait([serving], timeout=1.0)
             if done:
@@ -180,68 +178,14 @@ class FleetWorker:
             await asyncio.sleep(timing.heartbeat_s)
             await asyncio.wait_for(connector.execute_query_one_async("SELECT 1 AS one"), timing.lease_s)
 
-    async def _sweep(self, recovery: Recovery) -> None:
+    async def _sweep(self, recovery: Recovery, task: MeasureTask) -> None:
         while True:
-            await recovery.sweep(self._worker_id, self._at_work)
+            await recovery.sweep(task.worker_id, task.at_work)
             await asyncio.sleep(self._settings.timing.sweep_s)
-
-    async def _do(self, context: JobContext, *, job_id: str, document: dict[str, Any]) -> None:
-        """The task: make an attempt at a job; what it raises says what is to become of the job in the queue."""
-        job, task = context.job, asyncio.current_task()
-        assert job.id is not None and task is not None
-        self._worker_id = job.worker_id
-        self._at_work[job.id] = task
-        try:
-            await self._attempted(context, document)
-        except TryAgain as error:
-            with contextlib.suppress(StorageError, TimeoutError, asyncio.CancelledError):
-                now = await asyncio.wait_for(in_thread(self._ledger.server_time), self._settings.timing.lease_s)
-                error.retry_at = now + timedelta(seconds=error.after_s)
-            raise
-        finally:
-            del self._at_work[job.id]
-
-    async def _attempted(self, context: JobContext, document: dict[str, Any]) -> None:
-        ticket = ticket_of(context.job)
-
-        def cancelled() -> bool:
-            return context.abort_reason() is AbortReason.USER_REQUEST
-
-        try:
-            await self._attempts.make(ticket, document, lambda: "cancelled" if cancelled() else "handed_back")
-        except asyncio.CancelledError:
-            if not cancelled():
-                raise TryAgain("the worker was told to stop") from None
-            await self._result(ticket, Ending("cancelled", "cancelled while it ran"))
-            raise JobAborted from None
-        except Outdated as error:
-            self._outdated = error
-            self.stop()
-            raise
-        except StorageError as error:
-            raise TryAgain(str(error), after_s=self._settings.timing.retry_s) from error
-        except TryAgain:
-            raise
-        except Exception as error:
-            _log.exception("job %s: the worker itself failed", ticket.id)
-            await self._result(ticket, Ending("failed", f"the worker itself failed: {type(error).__name__}: {error}"))
-
-    async def _result(self, ticket: JobTicket, ending: Ending) -> None:
-        await in_thread(partial(self._ledger.add_job_result, ticket, ending))
 
     async def _stopped_within(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stop.wait(), seconds)
-
-
-class _BackIntoQueue(BaseRetryStrategy):
-    """Puts back what raised :class:`TryAgain`, at a time by the database's clock: that of this host may be wrong."""
-
-    def get_retry_decision(self, *, exception: BaseException, job: QueuedJob) -> RetryDecision | None:
-        if not isinstance(exception, TryAgain):
-            return None
-        priority = job.priority - 1 if exception.behind else job.priority
-        return RetryDecision(retry_at=exception.retry_at, priority=priority)
 
 
 @asynccontextmanager
@@ -253,36 +197,6 @@ async def _opened(app: procrastinate.App) -> AsyncIterator[None]:
     finally:
         with contextlib.suppress(*AWAY):
             await asyncio.wait_for(app.close_async(), OPEN_LIMIT_S)
-
-
-@contextmanager
-def _presence(settings: WorkerSettings) -> Iterator[None]:
-    """Say that a worker serves these targets on this host.
-
-    Raises:
-        MeasuringError: One does already.
-    """
-    with ExitStack() as stack:
-        for target in settings.targets:
-            lock = HostLock(settings.locks, f"worker-{target.name}")
-            stack.callback(lock.close)
-            if not lock.take():
-                raise MeasuringError(
-                    f"a worker for {target} is running on this host already (pid {lock.holder()}); "
-                    f"end it first, or serve another target (lock: {lock.file})"
-                )
-        yield
-
-
-@contextmanager
-def _device_locks(settings: WorkerSettings) -> Iterator[dict[str, HostLock]]:
-    """The host's lock of each device, open but not taken."""
-    with ExitStack() as stack:
-        locks: dict[str, HostLock] = {}
-        for device in dict.fromkeys(target.device for target in settings.targets):
-            locks[device] = HostLock(settings.locks, f"device-{device}")
-            stack.callback(locks[device].close)
-        yield locks
 
 
 def _quietly(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -98,6 +98,15 @@ def test_job_that_runs_is_stopped_only_if_asked_for(server: PostgresServer, url:
     assert server.execute("SELECT abort_requested FROM procrastinate_jobs", database) == [(True,)]
 
 
+def test_closed_jobs_are_forgotten_but_not_their_results(queue: Queue, repository: Repository) -> None:
+    id_ = queue.enqueue(JOB).id
+    queue.enqueue(OTHER)
+    queue.cancel(queue.job(id_))
+    assert (queue.prune(1), queue.prune(0)) == (0, 1)
+    assert [job.ticket for job in queue.jobs()] == [ticket(OTHER)]
+    assert repository.job_result(id_) is not None and not queue.enqueue(JOB).new
+
+
 def test_server_that_is_away_is_a_storage_error(repository: Repository) -> None:
     address = f"postgresql://hyctas:secret@127.0.0.1:{free_port()}/x?connect_timeout=1"
     with (
