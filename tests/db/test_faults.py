@@ -61,7 +61,7 @@ def assert_whole(file: Path) -> None:
 
 def test_full_disk_is_one_clear_error_and_loses_nothing(filled: Path, target: Target, measured: Measured) -> None:
     rounds = tuple(Round((0.003,) * 5000, (0.006,), (0.002,), 0.99) for _ in range(5))
-    with pages_limited_to(80), Repository(f"sqlite:///{filled}") as repository:
+    with pages_limited_to(pages_of(filled) + 60), Repository(f"sqlite:///{filled}") as repository:
         run = repository.start_run("operators", target, {})
         stored: list[int] = []
         with pytest.raises(StorageError, match=r"measured\.db: the disk .* is full; free some space"):
@@ -73,6 +73,12 @@ def test_full_disk_is_one_clear_error_and_loses_nothing(filled: Path, target: Ta
     with Repository(f"sqlite:///{filled}") as repository:
         repository.add_measurement(run, measured("w"), calibration=None)
         assert repository.count() == len(stored) + 1
+
+
+def pages_of(file: Path) -> int:
+    with closing(sqlite3.connect(file)) as connection:
+        pages: int = connection.execute("PRAGMA page_count").fetchone()[0]
+    return pages
 
 
 @contextmanager
