@@ -19,8 +19,8 @@ import onnx
 from hyctas.errors import MeasuringError
 from hyctas.graph import Graph
 from profiler.runtimes.engine import LayerTime
+from profiler.runtimes.node_index import NodeIndex
 from profiler.runtimes.onnxruntime_fusion import fused_nodes
-from profiler.runtimes.tensorrt.node_index import NodeIndex
 
 if TYPE_CHECKING:
     import onnxruntime as ort

@@ -14,12 +14,12 @@ from hyctas.folding import fold
 from hyctas.graph import Graph
 from hyctas.weights import seeded_inputs, seeded_weights
 from profiler.runtimes.engine import LayerTime, Unsupported
+from profiler.runtimes.node_index import NodeIndex
 from profiler.runtimes.outputs import Output, all_finite
 from profiler.runtimes.tensorrt.cuda import CudaError, CudaOutOfMemory, GraphExec
 from profiler.runtimes.tensorrt.l2_flush import L2Flush
 from profiler.runtimes.tensorrt.layers import PROFILED_RUNS, LayerClock, layer_times, read_inspection
 from profiler.runtimes.tensorrt.loading import Loader, scratch_bytes
-from profiler.runtimes.tensorrt.node_index import NodeIndex
 from profiler.runtimes.tensorrt.tensors import Tensors
 from profiler.runtimes.tensorrt.timing import EventTimer, FlushedEventTimer, HostTimer, Sample, Timer
 

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from hyctas.errors import MeasuringError
 from profiler.runtimes.engine import LayerTime
+from profiler.runtimes.node_index import NodeIndex
 from profiler.runtimes.tensorrt.layer_names import parse_metadata, parse_name
-from profiler.runtimes.tensorrt.node_index import NodeIndex
 
 _LOG: Final = logging.getLogger(__name__)
 PROFILED_RUNS: Final = 20

@@ -16,9 +16,9 @@ from hyctas.graph import Graph
 from hyctas.lowering import lower_part
 from hyctas.parts import Part
 from hyctas.weights import seeded_weights
+from profiler.runtimes.node_index import NodeIndex
 from profiler.runtimes.tensorrt.layer_names import Mentioned, parse_metadata, parse_name
 from profiler.runtimes.tensorrt.layers import InspectedLayer, attribute, layer_times, read_inspection
-from profiler.runtimes.tensorrt.node_index import NodeIndex
 
 US, RS = "\x1f", "\x1e"
 
