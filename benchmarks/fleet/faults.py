@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -94,65 +94,55 @@ def worker_suspended(stage: Stage, times: int) -> str:
 
 def connections_cut(stage: Stage, times: int) -> str:
     """The server ends all connections of the database in the middle of a job."""
-    stage.enqueue(2 * times + 2)
-    stage.worker()
-    for _ in range(times):
-        stage.wait_for_measuring()
-        stage.server.cut_connections(stage.database)
-        stage.recovered()
+    _disturb(stage, times, lambda: stage.server.cut_connections(stage.database))
     return ""
 
 
 def network_silent(stage: Stage, times: int) -> str:
     """The network passes nothing on for longer than a lease, and no connection is closed."""
-    stage.enqueue(2 * times + 2)
-    stage.worker()
-    for _ in range(times):
-        stage.wait_for_measuring()
-        stage.proxy.go_silent()
-        time.sleep(SILENCE_S)
-        stage.proxy.mend()
-        stage.recovered()
+    _disturb(stage, times, stage.proxy.go_silent, SILENCE_S, stage.proxy.mend)
     return ""
 
 
 def network_blinks(stage: Stage, times: int) -> str:
     """The network passes nothing on for less than a lease: nobody needs to notice."""
-    ids = stage.enqueue(2 * times + 2)
-    stage.worker()
-    for _ in range(times):
-        stage.wait_for_measuring()
-        stage.proxy.go_silent()
-        time.sleep(BLINK_S)
-        stage.proxy.mend()
-        stage.recovered()
+    ids = _disturb(stage, times, stage.proxy.go_silent, BLINK_S, stage.proxy.mend)
     return f"{sum(len(stage.attempts(id_)) > 1 for id_ in ids)} jobs tried again"
 
 
 def network_cut(stage: Stage, times: int) -> str:
     """The network closes all connections and refuses new ones for a while."""
-    stage.enqueue(2 * times + 2)
-    stage.worker()
-    for _ in range(times):
-        stage.wait_for_measuring()
-        stage.proxy.cut()
-        time.sleep(SILENCE_S)
-        stage.proxy.mend()
-        stage.recovered()
+    _disturb(stage, times, stage.proxy.cut, SILENCE_S, stage.proxy.mend)
     return ""
 
 
 def server_restarted(stage: Stage, times: int) -> str:
     """PostgreSQL dies as if its machine did, and is started again."""
-    stage.enqueue(2 * times + 2)
+    _disturb(stage, times, lambda: stage.server.stop("immediate"), BLINK_S, stage.server.start)
+    return ""
+
+
+def _disturb(
+    stage: Stage,
+    times: int,
+    begin: Callable[[], object],
+    lasts_s: float = 0.0,
+    end: Callable[[], object] = lambda: None,
+) -> Sequence[str]:
+    """Disturb a worker in the middle of a job, again and again, and wait until it is at work again.
+
+    Returns:
+        The ids of the jobs that were enqueued.
+    """
+    ids = stage.enqueue(2 * times + 2)
     stage.worker()
     for _ in range(times):
         stage.wait_for_measuring()
-        stage.server.stop("immediate")
-        time.sleep(BLINK_S)
-        stage.server.start()
+        begin()
+        time.sleep(lasts_s)
+        end()
         stage.recovered()
-    return ""
+    return ids
 
 
 def two_workers(stage: Stage, times: int) -> str:
