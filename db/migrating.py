@@ -37,7 +37,7 @@ def upgrade(engine: Engine, place: str, revision: str = "head") -> None:
         StorageError: It holds tables of something else.
     """
     scripts = ScriptDirectory(str(MIGRATIONS))
-    with engine.connect() as connection:
+    with _one_snapshot(engine).connect() as connection:
         current = _checked_revision(connection, scripts, place)
     if current == scripts.get_current_head():
         return
@@ -55,6 +55,13 @@ def current_revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
     return connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()
+
+
+def _one_snapshot(engine: Engine) -> Engine:
+    """Let all reads of a transaction see one state: between two of them another process may have made the tables."""
+    if engine.dialect.name == "postgresql":
+        return engine.execution_options(isolation_level="REPEATABLE READ")
+    return engine
 
 
 def _checked_revision(connection: Connection, scripts: ScriptDirectory, place: str) -> str | None:

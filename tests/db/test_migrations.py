@@ -14,7 +14,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from db.engine import open_engine, parse_url
 from db.migrating import METADATA, MIGRATIONS, VERSION_TABLE, current_revision, upgrade
@@ -234,6 +234,21 @@ def test_processes_that_open_a_new_database_together_migrate_it_once(url: str, r
     failures = [child.communicate()[1] for child in children]
     assert failures == [""] * 4
     with Repository(url) as repository:
+        assert repository.targets() == ()
+
+
+@pytest.mark.postgres
+def test_database_that_is_migrated_while_another_looks_at_it_is_no_foreign_one(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def another_migrates_then(connection: Connection) -> str | None:
+        found = current_revision(connection)
+        monkeypatch.undo()
+        Repository(postgres_url).close()
+        return found
+
+    monkeypatch.setattr("db.migrating.current_revision", another_migrates_then)
+    with Repository(postgres_url) as repository:
         assert repository.targets() == ()
 
 
