@@ -24,6 +24,7 @@ from api.routes.state import State
 from api.settings import Settings, settings_from
 from api.telemetry import Telemetry
 from db.repository import Repository
+from hyctas.secret_files import replace_secret_files
 
 REST: Final = 10.0
 """Times as long as a look at the database took that pass before the next."""
@@ -32,6 +33,7 @@ _log: Final = logging.getLogger(__name__)
 
 def app_from_environment() -> Front:
     """Build the application from environment variables: what worker processes call."""
+    replace_secret_files(os.environ)
     return create_app(settings_from(os.environ))
 
 

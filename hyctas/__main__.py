@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from typer.core import TyperCommand, TyperGroup
 from hyctas.commands import COMMANDS, EXTRAS
 from hyctas.errors import HyctasError
 from hyctas.location import LOCATION, put_own_location_first
+from hyctas.secret_files import replace_secret_files
 
 EXIT_FAILURE: Final = 1
 EXIT_INTERRUPTED: Final = 130
@@ -83,6 +85,7 @@ def _root(
     """Tell how long a neural network takes on a device, without the device."""
     level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(name)s: %(message)s")
+    replace_secret_files(os.environ)
 
 
 @contextmanager

@@ -136,3 +136,14 @@ def test_ctrl_c_leaves_no_traceback(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         printed = process.communicate(timeout=60)
     assert (process.returncode, *printed) == (130, "", "interrupted\n")
+
+
+def test_database_and_keys_may_be_given_as_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "database-url"
+    file.write_text(f"sqlite:///{tmp_path}/nowhere.db\n")
+    monkeypatch.delenv("HYCTAS_DB", raising=False)
+    monkeypatch.setenv("HYCTAS_DB_FILE", str(file))
+    for command in (["measurements"], ["train"], ["serve", "--port", "0"], ["report", "1"]):
+        done = subprocess.run([sys.executable, "-m", "hyctas", *command], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 1
+        assert "nowhere.db: there is no such file" in done.stderr

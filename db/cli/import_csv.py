@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from db.cli.imported import Db, Json, SkipBad, Source, Table, TargetName, print_outcome, refuse_bad
+from db.cli.imported import Json, SkipBad, Source, Table, TargetName, print_outcome, refuse_bad
 from db.engine import DEFAULT_URL
 from db.importing.csv_rows import read_rows
 from db.importing.source import ImportSource, imported_facts
+from db.option import Db
 from db.repository import Repository
 from hyctas.architecture import ArchitectureDefaults
 from hyctas.architecture_options import with_settings

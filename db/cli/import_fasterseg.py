@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from db.cli.imported import Db, Json, SkipBad, Source, Table, TargetName, print_outcome, refuse_bad
+from db.cli.imported import Json, SkipBad, Source, Table, TargetName, print_outcome, refuse_bad
 from db.engine import DEFAULT_URL
 from db.importing.fasterseg_table import PUBLISHED_SOURCE, check_target, read_latency_table
 from db.importing.source import ImportSource, imported_facts
+from db.option import Db
 from db.repository import Repository
 from hyctas.target import parse_target
 

@@ -22,7 +22,6 @@ Source = Annotated[str | None, typer.Option("--source", help="Where the numbers 
 SkipBad = Annotated[
     bool, typer.Option("--skip-bad", help="Leave out rows that are not understood, and name them, instead of failing.")
 ]
-Db = Annotated[str, typer.Option("--db", help="Database URL.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 

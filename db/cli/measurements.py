@@ -17,6 +17,7 @@ from rich.table import Table
 from db.columns import as_utc
 from db.engine import DEFAULT_URL
 from db.measurement_json import measurement_to_json
+from db.option import Db
 from db.records import MeasurementFilter, MeasurementRow
 from db.repository import Repository
 from hyctas.errors import InvalidInput
@@ -49,7 +50,7 @@ class MeasuredStatus(StrEnum):
 
 def list_measurements(
     ctx: typer.Context,
-    db: Annotated[str, typer.Option(help="Database URL: sqlite:///FILE or postgresql://...")] = DEFAULT_URL,
+    db: Db = DEFAULT_URL,
     target: Annotated[str | None, typer.Option(help="Name of the target; without the device if one has it.")] = None,
     kind: Annotated[Kind | None, typer.Option(help="Operators or whole networks.")] = None,
     operator: Annotated[str | None, typer.Option(help="Kind of operator, such as conv or sa.")] = None,

@@ -14,10 +14,10 @@ from rich.status import Status
 
 from db.cli.measurements import moment
 from db.engine import DEFAULT_URL
+from db.option import Db
 from db.repository import Repository
 from db.transfer.values import ExportFilter, MergeOutcome
 
-Db = Annotated[str, typer.Option("--db", help="Database URL.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import typer
 
 from db.engine import DEFAULT_URL
+from db.option import Db
 from db.records import ModelRecord
 from db.repository import Repository
 from hyctas.architecture import Architecture, ArchitectureDefaults
@@ -32,7 +33,6 @@ from predictor.presentation import described_evaluation, described_prediction
 from predictor.samples import NetworkSample
 from predictor.training import train as learn
 
-Db = Annotated[str, typer.Option("--db", help="Database URL.")]
 TargetName = Annotated[str, typer.Option("--target", help="Target; the device may be left out if only one has it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Runs = Annotated[list[int] | None, typer.Option("--run", help="Networks of this run; may be repeated.")]

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from db.engine import DEFAULT_URL
+from db.option import Db
 from db.repository import Repository
 from hyctas.architecture import ArchitectureDefaults
 from hyctas.architecture_options import with_settings
@@ -43,7 +44,7 @@ def build_variance_command(
     build_limit_s: Annotated[
         float | None, typer.Option("--build-limit", min=1.0, help="Seconds that one build may take; 1200 by default.")
     ] = None,
-    db: Annotated[str, typer.Option("--db", help="Database URL.")] = DEFAULT_URL,
+    db: Db = DEFAULT_URL,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Build a few operators and a network several times without the timing cache, and compare the engines."""

@@ -10,6 +10,7 @@ import numpy as np
 import typer
 
 from db.engine import DEFAULT_URL
+from db.option import Db
 from db.records import CHOSEN
 from hyctas.architecture import ArchitectureDefaults
 from hyctas.architecture_files import read_architectures
@@ -28,7 +29,6 @@ NETWORKS: Final = "networks"
 DEFAULT_COUNT: Final = 200
 DEFAULT_DEPTH: Final = 16
 
-Db = Annotated[str, typer.Option("--db", help="Database URL.")]
 TargetName = Annotated[str, typer.Option("--target", help="What to measure; the device may be left out.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Depth = Annotated[int, typer.Option(min=1, help="Most cells of a branch.")]

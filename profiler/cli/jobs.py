@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from db.option import Db
 from db.records import CHOSEN
 from db.repository import Repository
 from hyctas.architecture import Architecture, ArchitectureDefaults
@@ -34,10 +35,6 @@ DEFAULT_COUNT: Final = 200
 PER_JOB: Final = 50
 SHORT_ID: Final = 12
 
-Db = Annotated[
-    str,
-    typer.Option("--db", envvar="HYCTAS_DB", show_envvar=True, help="postgresql://USER:PASSWORD@HOST/DATABASE."),
-]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 TargetName = Annotated[str, typer.Option("--target", help="Full name, with the device.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a job, or how it begins.")]

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from db.engine import DEFAULT_URL
+from db.option import Db
 from hyctas.architecture import ArchitectureDefaults
 from hyctas.architecture_options import with_settings
 from hyctas.errors import InvalidInput
@@ -87,7 +88,7 @@ def search(
     take_over: Annotated[
         bool, typer.Option("--take-over", help="Resume a search that a machine which is gone left running.")
     ] = False,
-    db: Annotated[str, typer.Option("--db", help="Database URL.")] = DEFAULT_URL,
+    db: Db = DEFAULT_URL,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Search for networks that are fast and accurate: a supernet scores them, a server predicts their latency.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from db.engine import DEFAULT_URL
+from db.option import Db
 from db.records import SearchRunRecord
 from db.repository import Repository
 from hyctas.errors import HyctasError, StorageError
@@ -33,7 +34,7 @@ def report(
     run: Annotated[int, typer.Argument(metavar="RUN", help="Number of a search.")],
     out: Annotated[Path | None, typer.Option(help="The page; report-RUN.html unless given.")] = None,
     samples: Annotated[int, typer.Option(min=0, help="Validation images to segment with the best networks.")] = 3,
-    db: Annotated[str, typer.Option("--db", help="Database URL.")] = DEFAULT_URL,
+    db: Db = DEFAULT_URL,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report's data as one JSON document.")] = False,
 ) -> None:
     """Write a search as one HTML page: fronts, convergence, drift, and its networks drawn.

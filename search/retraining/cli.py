@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from db.engine import DEFAULT_URL
+from db.option import Db
 from hyctas.architecture import Architecture, ArchitectureDefaults
 from hyctas.architecture_options import read_architecture_file, with_settings
 from hyctas.client_options import API_KEY_VARIABLE
@@ -51,7 +52,7 @@ def retrain(
     search: Annotated[
         int | None, typer.Option(help="Number of a search; ARCH is then the first digits of a candidate's key.")
     ] = None,
-    db: Annotated[str, typer.Option("--db", help="Database URL of that search.")] = DEFAULT_URL,
+    db: Db = DEFAULT_URL,
     dataset: Annotated[
         str | None,
         typer.Option(help="synthetic, or NAME:DIR with camvid, cityscapes, ade20k or coco-stuff; or the search's."),
