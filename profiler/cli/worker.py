@@ -10,10 +10,12 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
+from db.option import Db
 from db.repository import Repository
 from hyctas.errors import InvalidInput
 from hyctas.target import Target
@@ -22,6 +24,7 @@ from profiler.fleet.address import fleet_url
 from profiler.fleet.host_lock import lock_folder
 from profiler.fleet.timing import FleetTiming
 
+SIGN_OF_LIFE_VARIABLE: Final = "HYCTAS_SIGN_OF_LIFE"
 JOB_PROCESS: Final = (sys.executable, "-P", "-m", "profiler.cli.run_job")
 
 
@@ -31,15 +34,7 @@ def register(app: typer.Typer) -> None:
 
 
 def worker(
-    db: Annotated[
-        str,
-        typer.Option(
-            "--db",
-            envvar="HYCTAS_DB",
-            show_envvar=True,
-            help="postgresql://USER:PASSWORD@HOST/DATABASE: queue and results.",
-        ),
-    ],
+    db: Db,
     target: Annotated[
         list[str] | None, typer.Option("--target", help="What to measure; the device may be left out. May be repeated.")
     ] = None,
@@ -86,9 +81,17 @@ async def serve(
 
     logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
     name = f"{socket.gethostname()}:{os.getpid()}"
-    fleet_worker = FleetWorker(
-        WorkerSettings(url, tuple(targets), name, tuple(command), lock_folder(os.environ), timing), repository
+    sign = os.environ.get(SIGN_OF_LIFE_VARIABLE)
+    settings = WorkerSettings(
+        url,
+        tuple(targets),
+        name,
+        tuple(command),
+        lock_folder(os.environ),
+        timing,
+        sign_of_life=Path(sign) if sign else None,
     )
+    fleet_worker = FleetWorker(settings, repository)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, fleet_worker.stop)

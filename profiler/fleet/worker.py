@@ -50,6 +50,7 @@ class WorkerSettings:
         command: Runs the process that does jobs; see :mod:`profiler.fleet.job_server`.
         locks: Folder of the host's locks.
         timing: Limits.
+        sign_of_life: A file whose time of change says when the database last answered; None for no such file.
     """
 
     url: str
@@ -58,6 +59,7 @@ class WorkerSettings:
     command: Sequence[str]
     locks: Path
     timing: FleetTiming = field(default_factory=FleetTiming)
+    sign_of_life: Path | None = None
 
 
 class FleetWorker:
@@ -172,11 +174,13 @@ class FleetWorker:
         _log.error("a connection to the queue does not end; it is left behind")
 
     async def _check(self, connector: PsycopgConnector) -> None:
-        """Ask the database something now and then; raises when it does not answer in time."""
-        timing = self._settings.timing
+        """Ask the database something now and then, and tell that it answered; raises when it does not in time."""
+        timing, sign_of_life = self._settings.timing, self._settings.sign_of_life
         while True:
-            await asyncio.sleep(timing.heartbeat_s)
             await asyncio.wait_for(connector.execute_query_one_async("SELECT 1 AS one"), timing.lease_s)
+            if sign_of_life is not None:
+                sign_of_life.touch()
+            await asyncio.sleep(timing.heartbeat_s)
 
     async def _sweep(self, recovery: Recovery, task: MeasureTask) -> None:
         while True:

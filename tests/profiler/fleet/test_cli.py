@@ -117,7 +117,9 @@ def test_worker_measures_what_was_enqueued(
     repository.add_calibration(replace(calibration, reference_id=reference_id()))
     networks = ("networks", "--count", "1", "--depth", "6", "--budget-s", "20")
     (job,) = document("jobs", "enqueue", *networks, "--target", target.name, *SIZE)["jobs"]
-    environment = {**os.environ, "HYCTAS_DEVICE": target.device, "HYCTAS_LOCKS": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    alive = tmp_path / "alive"
+    own = {"HYCTAS_DEVICE": target.device, "HYCTAS_LOCKS": str(tmp_path), "HYCTAS_SIGN_OF_LIFE": str(alive)}
+    environment = {**os.environ, **own, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "hyctas", "worker", "--target", target.local_name]
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as worker:
         deadline_s = time.monotonic() + END_LIMIT_S
@@ -126,6 +128,7 @@ def test_worker_measures_what_was_enqueued(
         worker.send_signal(signal.SIGTERM)
         _, said = worker.communicate(timeout=END_LIMIT_S)
     assert worker.returncode == 0 and target.name in said
+    assert alive.exists(), "the database has answered"
     shown = document("jobs", "show", job["id"])
     assert shown["state"] == "succeeded", said
     assert [attempt["outcome"] for attempt in shown["attempts"]] == ["done"]
