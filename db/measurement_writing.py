@@ -3,7 +3,8 @@
 **Nothing is measured twice.** Of each workload on a target, under one protocol version and metric, at most one
 row is ``ok`` and ``primary``; a unique index holds that between processes too. A second ``ok`` one that was meant
 as primary (another profiler finished the same workload meanwhile) is kept as ``repeat``, so no work is lost and
-it still tells the noise between processes. Unstable and failed rows are never unique: each try is kept.
+it still tells the noise between processes. A measurement of what was stale supersedes the primary one. Unstable and
+failed rows are never unique: each try is kept.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from db import targets, workloads
@@ -36,9 +37,12 @@ def add(
     calibration: Calibration | None,
     purpose: Purpose,
     marginal_s: float | None = None,
+    supersede: bool = False,
     now: datetime,
 ) -> int:
     """Store a measurement; returns its number.
+
+    Where it is to `supersede` and is ``ok``, the one that was primary becomes a repeat.
 
     Raises:
         StorageError: Its run, workload or calibration was not stored.
@@ -51,12 +55,22 @@ def add(
         "marginal_s": marginal_s,
         "created_at": now,
     }
+    if supersede and purpose == "primary" and values["status"] == "ok":
+        _demote(session, values)
     for kept_as in dict.fromkeys((purpose, "repeat")):
         statement = insert_or_ignore(session, MeasurementTable).values(**values, purpose=kept_as)
         number: int | None = session.scalar(statement.returning(MeasurementTable.id))
         if number is not None:
             return number
     raise StorageError(f"the measurement of workload {measurement.workload_key} was not stored")
+
+
+def _demote(session: Session, values: Mapping[str, Any]) -> None:
+    """Make a repeat of the ``ok`` measurement that is primary for the work of these column values."""
+    alike = ("target_id", "workload_id", "protocol_version", "metric")
+    same = [getattr(MeasurementTable, name) == values[name] for name in alike]
+    primary = (MeasurementTable.status == "ok", MeasurementTable.purpose == "primary")
+    session.execute(update(MeasurementTable).where(*same, *primary).values(purpose="repeat"))
 
 
 def values_of(

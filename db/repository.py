@@ -188,11 +188,13 @@ class Repository(SearchRepository, JobRepository):
         calibration: Calibration | None,
         purpose: Purpose = "primary",
         marginal_s: float | None = None,
+        supersede: bool = False,
     ) -> int:
         """Store a measurement with all its rounds, and what an operator adds inside a chain; returns its number.
 
         At most one ``ok`` measurement of a workload on a target, under one protocol version and metric, is
-        primary: one that comes second is kept as a repeat. Without a calibration the latency is the wall time.
+        primary: one that comes second is kept as a repeat, unless it is to `supersede` the first. Without a
+        calibration the latency is the wall time.
 
         Raises:
             StorageError: Its run, workload or calibration was not stored.
@@ -206,6 +208,7 @@ class Repository(SearchRepository, JobRepository):
                 calibration=calibration,
                 purpose=purpose,
                 marginal_s=marginal_s,
+                supersede=supersede,
                 now=self._clock(),
             )
 

@@ -38,6 +38,10 @@ class RepositoryStore:
 
     def save(self, result: Result) -> None:
         """Store the workload, its architecture if it is a network, and the measurement."""
+        self.keep(result)
+
+    def keep(self, result: Result, *, supersede: bool = False) -> None:
+        """The same; if it is to `supersede`, in place of the primary measurement that there is."""
         self.repository.add_workloads([workload_record(result.planned)])
         if isinstance(result.planned.source, Architecture):
             self.repository.add_architectures([_architecture_record(result.planned)])
@@ -47,6 +51,7 @@ class RepositoryStore:
             calibration=self.calibration,
             purpose="repeat" if result.repeat else "primary",
             marginal_s=result.marginal_s,
+            supersede=supersede,
         )
 
     def add_networks(self, networks: Sequence[PlannedWorkload]) -> None:
