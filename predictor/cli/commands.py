@@ -25,6 +25,7 @@ from hyctas.prediction import Prediction
 from hyctas.prediction_json import prediction_to_json
 from hyctas.target import Target
 from predictor.artifact import SCHEMA_VERSION, load_predictor, manifest_sha256, save_predictor
+from predictor.cli.admission import DEFAULT_TOLERANCE, Admission, admit
 from predictor.cli.data import read_data, read_measured, read_networks, read_noise_floor
 from predictor.evaluation import Evaluation, evaluate, evaluate_beside_baselines, repeated_splits
 from predictor.measured import measured_prediction
@@ -52,6 +53,16 @@ def train(
     splits: Annotated[int, typer.Option(min=0, help="Random half/half splits over all networks for error bars.")] = 0,
     out: Annotated[Path, typer.Option(help="Folder of model artifacts.")] = Path("models"),
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds and data give equal models.")] = 0,
+    if_no_worse: Annotated[
+        bool,
+        typer.Option("--if-no-worse", help="Register it only if it is no worse on the held-out networks."),
+    ] = False,
+    than: Annotated[
+        str | None, typer.Option("--than", metavar="MODEL", help="No worse than this model; the newest unless given.")
+    ] = None,
+    tolerance: Annotated[
+        float, typer.Option(min=0.0, help="Share of the other's mean error by which its own may exceed that.")
+    ] = DEFAULT_TOLERANCE,
     db: Db = DEFAULT_URL,
     as_json: Json = False,
 ) -> None:
@@ -61,7 +72,10 @@ def train(
     of the same measurements and beside three plain baselines. Where operators alone were measured or imported, the
     latency of a network is the sum of theirs. Networks that a search chose (profile networks
     --chosen) are learned from, but calibrate no interval and are scored on only if --held-out-run names their run.
+    With --if-no-worse a model that is worse than the newest is neither registered nor kept.
     """
+    if than is not None and not if_no_worse:
+        raise typer.BadParameter("--than names the model for --if-no-worse")
     with Repository.open(db, create=False) as repository:
         found = repository.target_named(target)
         data = read_data(repository, found, train_runs=train_run, held_out_runs=held_out_run, seed=seed)
@@ -76,13 +90,20 @@ def train(
             if splits
             else {}
         )
-        path = save_predictor(knowledge, out).resolve()
         metrics = {**_evaluation_json(evaluation, data.noise_floor), "splits": {k: asdict(v) for k, v in bars.items()}}
+        admitted = admit(repository, found, knowledge, data.held_out, than, tolerance) if if_no_worse else None
+        if admitted is not None and not admitted.admitted:
+            _tell_refused(found, admitted, metrics, as_json=as_json)
+            return
+        path = save_predictor(knowledge, out).resolve()
         registered = _register(repository, found, path, metrics, dict(knowledge.facts))
+    compared = {} if admitted is None else {"registered": True, "comparison": admitted.document}
     if as_json:
-        typer.echo(json.dumps({"model_id": path.name, "target": found.name, "path": str(path), **metrics}))
+        typer.echo(json.dumps({"model_id": path.name, "target": found.name, "path": str(path), **metrics, **compared}))
         return
     typer.echo(f"model {path.name} for {found.name}{'' if registered else ' (was registered before)'}: {path}")
+    if admitted is not None:
+        typer.echo(admitted.reason)
     typer.echo(f"{_counted(data.training)}, {len(data.operators)} operators; {_choices(knowledge.facts)}")
     if evaluation is not None:
         typer.echo(described_evaluation(evaluation, data.noise_floor, bars))
@@ -179,6 +200,14 @@ def _predict_there(networks: Sequence[Architecture], question: Question, url: st
             release_lookup=question.release_lookup,
         )
         return list(answers)
+
+
+def _tell_refused(target: Target, admitted: Admission, metrics: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        told = {"registered": False, "comparison": admitted.document}
+        typer.echo(json.dumps({"model_id": "", "target": target.name, "path": None, **metrics, **told}))
+    else:
+        typer.echo(f"no model was registered for {target.name}: {admitted.reason}")
 
 
 def _load(repository: Repository, model: str) -> Predictor:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-
-import numpy as np
 
 from db.importing.storing import PROCESS
 from db.records import CHOSEN, MeasurementFilter, MeasurementRow
@@ -102,14 +101,23 @@ def read_measured(repository: Repository, target: Target) -> Mapping[str, Measur
 
 
 def _split(networks: Sequence[NetworkSample], seed: int) -> tuple[list[NetworkSample], list[NetworkSample]]:
-    """Training and held-out networks; chosen ones are never held out."""
+    """Training and held-out networks; chosen ones are never held out.
+
+    A network's place follows from its key and the seed alone, so that what is held out stays so as more is measured,
+    but for those at the edge of the share.
+    """
     drawn = [sample for sample in networks if sample.calibrates]
     chosen = [sample for sample in networks if not sample.calibrates]
-    order = np.random.default_rng(seed).permutation(len(drawn))
-    left_out = set(order[: round(HELD_OUT_SHARE * len(drawn))].tolist())
-    held_out = [sample for position, sample in enumerate(drawn) if position in left_out]
-    training = [sample for position, sample in enumerate(drawn) if position not in left_out]
+    places = sorted(_place(sample, seed) for sample in drawn)
+    left_out = set(places[: round(HELD_OUT_SHARE * len(drawn))])
+    held_out = [sample for sample in drawn if _place(sample, seed) in left_out]
+    training = [sample for sample in drawn if _place(sample, seed) not in left_out]
     return [*training, *chosen], held_out
+
+
+def _place(sample: NetworkSample, seed: int) -> bytes:
+    """Where a network stands in an order that looks random."""
+    return hashlib.sha256(f"{seed}:{sample.architecture.key}".encode()).digest()
 
 
 def _operators(repository: Repository, target: Target) -> list[OperatorSample]:
