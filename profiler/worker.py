@@ -50,6 +50,7 @@ from profiler.runtimes import Engine, Runtime, Unsupported, open_runtime
 from profiler.runtimes.engine import Described, Layered, Monitored, SelfTimed
 from profiler.runtimes.tensorrt.cuda import BINDING_VARIABLE, prefer_binding
 from profiler.stopping import StoppingRule
+from profiler.versions import firmware, own_version
 
 CALL_FLOOR_RUNS: Final = 200
 _PR_SET_PDEATHSIG: Final = 1
@@ -234,6 +235,8 @@ def host_environment() -> dict[str, str]:
         "numpy": np.__version__,
         "cpus": str(os.cpu_count()),
         "load": f"{os.getloadavg()[0]:.2f}",
+        **own_version(),
+        **firmware(),
     }
 
 
