@@ -34,6 +34,7 @@ COMMANDS: Final[Mapping[str, CommandSource]] = MappingProxyType(
         "serve": CommandSource("api.cli", "Answer POST /predict over HTTP."),
         "search": CommandSource("search.cli", "Search for networks that are fast and accurate."),
         "worker": CommandSource("profiler.cli.worker", "Measure what a queue asks for, on this machine's targets."),
+        "nightly": CommandSource("profiler.cli.nightly", "Measure each night, and report what got slower."),
         "jobs": CommandSource("profiler.cli.jobs", "Fill the queue of a fleet, and see what became of its jobs."),
         "report": CommandSource("search.report.cli", "Write a search as one HTML page."),
         "retrain": CommandSource("search.retraining.cli", "Train one network, and export it with its mIoU."),

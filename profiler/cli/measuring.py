@@ -90,7 +90,7 @@ def measured(work: Work, target_name: str, db: str) -> Measured:
     with Repository.open(db) as repository:
         repository.mark_interrupted()
         repository.ensure_target(target, machine.facts(target))
-        calibration = _calibration(repository, target, console, work.options)
+        calibration = calibration_of(repository, target, console, work.options)
         run_id = repository.start_run(work.kind, target, work.arguments)
         store = RepositoryStore(repository, run_id, calibration)
         store.add_networks(work.named)
@@ -114,7 +114,7 @@ def _status_of(networks: Sequence[PlannedWorkload], store: RepositoryStore) -> d
     }
 
 
-def _calibration(repository: Repository, target: Target, console: Console, options: Options) -> Calibration:
+def calibration_of(repository: Repository, target: Target, console: Console, options: Options) -> Calibration:
     """The target's calibration; made now where there is none, or where the reference code changed."""
     latest = repository.latest_calibration(target)
     if latest is not None and not options.recalibrate and latest.reference_id == reference_id():
