@@ -8,6 +8,7 @@ took is part of the environment.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -32,6 +33,17 @@ FACTS: Final = ("INFERENCE_PRECISION_HINT", "INFERENCE_NUM_THREADS", "NUM_STREAM
 """Properties of a compiled model that could differ from what was asked for."""
 
 
+@cache
+def shared_core() -> Any:
+    """The one core of this process.
+
+    With its CPU plugin a core gives the calling thread a stack for signal handlers, and takes it away at its own end.
+    Of two cores that do not end in reverse order, one leaves behind a stack that is gone: the next signal that Python
+    handles, such as Ctrl-C, would be a segmentation fault (seen with OpenVINO 2026.4).
+    """
+    return openvino.Core()
+
+
 class OpenVinoRuntime:
     """Compiled models of one target.
 
@@ -46,7 +58,7 @@ class OpenVinoRuntime:
     def __init__(self, target: Target) -> None:
         self._threads = on_cpu(target, {"": PRECISIONS})
         self.metric = target.metric
-        self._core = openvino.Core()
+        self._core = shared_core()
         self._hint, capability = PRECISIONS[target.precision]
         capabilities = self._core.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES")
         if capability not in capabilities:

@@ -73,8 +73,10 @@ def run_onnxruntime(model: bytes, graph: Graph) -> Outputs:
 
 
 def run_openvino(model: bytes, graph: Graph) -> Outputs:
-    openvino = pytest.importorskip("openvino")
-    core = openvino.Core()
+    pytest.importorskip("openvino")
+    from profiler.runtimes.openvino import shared_core
+
+    core = shared_core()
     compiled = core.compile_model(core.read_model(model), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     found = compiled(list(seeded_inputs(graph, 1).values()))
     return [found[index] for index in range(len(graph.outputs))]

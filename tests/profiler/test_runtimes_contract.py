@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -196,6 +199,23 @@ def test_openvino_concatenates_int8_at_its_step() -> None:
     graph = lower_part(Part("fuse", 6, 10, (96, 43), 48))
     engine = open_runtime(parse_target("bench/openvino-int8-t1")).prepare(graph, seed=3)
     assert difference(outputs(engine), graph, "int8") <= 1e-5
+
+
+def test_openvino_leaves_signals_as_they_were(root: Path) -> None:
+    """In a process of its own: where a runtime takes the stack of signal handlers away, the signal is its end."""
+    pytest.importorskip("openvino")
+    script = """
+import signal
+from hyctas.target import parse_target
+from profiler.runtimes.openvino import OpenVinoRuntime
+first, second = (OpenVinoRuntime(parse_target("bench/openvino-fp32-t1")) for _ in range(2))
+del first
+del second
+signal.signal(signal.SIGUSR1, lambda number, frame: print("handled"))
+signal.raise_signal(signal.SIGUSR1)
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr
 
 
 def test_openvino_refuses_threads_that_it_would_not_take() -> None:
