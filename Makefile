@@ -14,7 +14,8 @@ DEMO := $(VENV)/.installed-demo
 DEV := $(VENV)/.installed-dev
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 BENCHMARKS := $(filter-out __init__,$(basename $(notdir $(wildcard benchmarks/*.py))))
-PARALLEL := -n $(TEST_WORKERS) --dist loadfile
+# A test process that crashes ends the run: were it replaced, pytest-xdist could wait for its tests forever.
+PARALLEL := -n $(TEST_WORKERS) --dist loadfile --max-worker-restart 0
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast test-gpu check format bench clean
