@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,7 @@ from benchmarks.images.build import Builder, Image, locks_of
 from benchmarks.images.container import TMPFS, Running, why_not_here
 from benchmarks.images.context import BuildContext
 from benchmarks.images.dockerfile import Stage
+from benchmarks.images.place import working_folder
 from benchmarks.images.root import BaseSystem, this_system
 from benchmarks.images.wheels import fetch_wheels
 from db.repository import Repository
@@ -58,23 +58,18 @@ def system() -> BaseSystem:
 
 
 @pytest.fixture(scope="module")
-def image(
-    stages: Mapping[str, Stage], context: BuildContext, system: BaseSystem, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Image]:
-    """The image, built from the network's packages but without the network."""
-    folder = tmp_path_factory.mktemp("image")
-    folder.chmod(0o755)
-    log = folder / "log"
-    with log.open("w") as out:
-        try:
-            fetch_wheels(locks_of(stages, ["api"], context), folder / "wheels", log=out)
-            yield Builder(stages, context, system, folder / "roots", folder / "wheels", out).build("api")
-        except Exception as error:
-            error.add_note(log.read_text()[-2000:])
-            raise
-        finally:
-            shutil.rmtree(folder / "roots", ignore_errors=True)
-            shutil.rmtree(folder / "wheels", ignore_errors=True)
+def image(stages: Mapping[str, Stage], context: BuildContext, system: BaseSystem) -> Iterator[Image]:
+    """The image, built from the index's packages but without the network."""
+    with working_folder(2 * LIMIT_BYTES) as folder:
+        log = folder / "log"
+        with log.open("w") as out:
+            try:
+                fetch_wheels(locks_of(stages, ["api"], context), folder / "wheels", log=out)
+                built = Builder(stages, context, system, folder / "roots", folder / "wheels", out).build("api")
+            except Exception as error:
+                error.add_note(log.read_text()[-2000:])
+                raise
+            yield built
 
 
 @pytest.fixture(scope="module")
