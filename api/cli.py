@@ -13,6 +13,7 @@ import uvicorn
 
 from api.app import create_app
 from api.settings import Settings, settings_from
+from db.option import without_password
 from db.repository import Repository
 from hyctas.errors import InvalidInput
 
@@ -37,7 +38,7 @@ def serve(
         settings = replace(settings, database_url=db)
     Repository.open(settings.database_url, create=False).close()
     with _listening(host, port) as listener:
-        typer.echo(f"serving {settings.database_url} at {_address(listener)}", err=True)
+        typer.echo(f"serving {without_password(settings.database_url)} at {_address(listener)}", err=True)
         _end_quietly()
         _run(settings, listener, workers)
 

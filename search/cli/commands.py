@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import shlex
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
 from db.engine import DEFAULT_URL
-from db.option import Db
+from db.option import Db, shown_database
 from hyctas.architecture import ArchitectureDefaults
 from hyctas.architecture_options import with_settings
 from hyctas.errors import InvalidInput
@@ -179,5 +181,6 @@ def _described(outcome: Any, targets: list[str], db: str) -> str:
             f"({drift.bias:+.1%}), {drift.inversions} of {drift.pairs} pairs in the wrong order, "
             f"{drift.coverage:.0%} inside their {drift.nominal_coverage:.0%} interval"
         )
-    lines.append(f"report: hyctas report {outcome.search_run_id} --db {db}")
+    report = ("hyctas", "report", str(outcome.search_run_id), *shown_database(db, os.environ))
+    lines.append(f"report: {shlex.join(report)}")
     return "\n".join(lines)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from db.option import same_database, without_password
 from db.repository import Repository
 from hyctas.architecture import Architecture
 from hyctas.architecture_json import to_json
@@ -65,7 +66,7 @@ class LocalDevice:
         """Latency of networks by architecture key (seconds); those that failed are left out, and named."""
         path = self.folder / "chosen.jsonl"
         write_atomically(path, "".join(json.dumps(to_json(network)) + "\n" for network in networks).encode())
-        where = ("--target", target, "--db", self.db, "--from", str(path))
+        where = ("--target", target, "--from", str(path), *same_database(self.db, os.environ))
         self._commands().run("profile", "networks", *where, "--chosen", "--repeats", "0")
         keys = [network.key for network in networks]
         found: dict[str, float] = {}
@@ -78,7 +79,8 @@ class LocalDevice:
 
     def refit(self, target: str) -> None:
         """Learn a target again, and wait until the server answers with the new model."""
-        trained = self._commands().run("train", "--target", target, "--db", self.db, "--out", str(self.models))
+        where = same_database(self.db, os.environ)
+        trained = self._commands().run("train", "--target", target, "--out", str(self.models), *where)
         deadline_s = time.monotonic() + SERVED_WITHIN_S
         while time.monotonic() < deadline_s:
             if any(m.model_id == trained["model_id"] and m.newest for m in self.client.models(target)):
@@ -86,7 +88,8 @@ class LocalDevice:
                 return
             time.sleep(POLL_S)
         self.say(
-            f"warning: the server does not offer model {trained['model_id']}, which was just trained into {self.db}; "
+            f"warning: the server does not offer model {trained['model_id']}, which was just trained into "
+            f"{without_password(self.db)}; "
             "does it read another database? The search goes on with the model that it has"
         )
 

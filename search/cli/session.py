@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from db.option import shown_database
 from db.repository import Repository
 from hyctas.client import Client
 from hyctas.client_options import API_KEY_VARIABLE
@@ -84,5 +85,6 @@ class SearchSession:
 
     def _say_how_to_resume(self, launch: Launch, bars: SearchBars) -> None:
         if launch.search_run_id is not None:
-            command = shlex.join(("hyctas", "search", "--resume", str(launch.search_run_id), "--db", self.db))
+            where = shown_database(self.db, os.environ)
+            command = shlex.join(("hyctas", "search", "--resume", str(launch.search_run_id), *where))
             bars.say(f"interrupted; go on with: {command}")
