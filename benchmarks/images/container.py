@@ -87,14 +87,8 @@ class Container:
 
     def run(self, command: Sequence[str], *, limit_s: float, log: IO[str]) -> int:
         """Run a command to its end; returns its exit code."""
-        return subprocess.run(
-            self.line(command),
-            timeout=limit_s,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env=_own_environment(),
-        ).returncode
+        with self.running(command, log=log) as running:
+            return running.process.wait(limit_s)
 
     @contextmanager
     def running(self, command: Sequence[str], *, log: IO[str]) -> Iterator[Running]:
@@ -103,11 +97,9 @@ class Container:
             self.line(command), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_own_environment()
         )
         try:
-            yield Running(self, process)
+            yield Running(self, process, log)
         finally:
-            if process.poll() is None:
-                process.kill()
-            process.wait(STOP_LIMIT_S)
+            _end(process)
 
 
 @dataclass(frozen=True)
@@ -117,10 +109,12 @@ class Running:
     Attributes:
         container: What it was started from.
         process: The process outside that waits for it.
+        log: What it prints.
     """
 
     container: Container
     process: subprocess.Popen[bytes]
+    log: IO[str]
 
     @property
     def pid(self) -> int:
@@ -131,11 +125,10 @@ class Running:
         """
         deadline_s = time.monotonic() + START_LIMIT_S
         while time.monotonic() < deadline_s and self.process.poll() is None:
-            with contextlib.suppress(OSError, IndexError):
-                outside = self.process.pid
-                first = int(Path(f"/proc/{outside}/task/{outside}/children").read_text().split()[0])
-                if os.readlink(f"/proc/{first}/root") != "/":
-                    return first
+            for first in _children(self.process.pid):
+                with contextlib.suppress(OSError):
+                    if os.readlink(f"/proc/{first}/root") != "/":
+                        return first
             time.sleep(0.02)
         raise TimeoutError(f"the container did not start within {START_LIMIT_S:g} s")
 
@@ -156,6 +149,27 @@ class Running:
         """Send SIGTERM and wait; returns the exit code."""
         os.kill(self.pid, signal.SIGTERM)
         return self.process.wait(limit_s)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill the first process of a container, with which the kernel kills all others in it, and whoever waits for it.
+
+    ``unshare --kill-child`` is not enough: the kernel forgets that wish when the container drops its privileges.
+    """
+    while process.poll() is None:
+        for child in _children(process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        if not _children(process.pid):
+            process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.2)
+
+
+def _children(pid: int) -> list[int]:
+    with contextlib.suppress(OSError):
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
 
 
 def _own_environment() -> dict[str, str]:

@@ -149,7 +149,9 @@ def test_process_has_no_privileges_and_nothing_to_write_to(started: Running) -> 
     assert started.inside(["touch", "/tmp/x"]).returncode == 0
 
 
-def test_secrets_are_in_no_environment_that_others_see(started: Running) -> None:
+def test_secrets_are_in_no_log_and_in_no_environment_that_others_see(started: Running) -> None:
+    log = Path(started.log.name).read_text()
+    assert KEY not in log and "serving sqlite:////data/hyctas.db at http://0.0.0.0:8000" in log
     assert KEY.encode() not in Path(f"/proc/{started.pid}/environ").read_bytes()
 
 
