@@ -1,13 +1,10 @@
 """Whether a night is slower than the nights before it: statistics only, no measuring.
 
-A *series* is what processes saw of one thing: a canary, the mean over all canaries of a target, or the absolute
-reference of the machine. Values are logarithms, so a difference of 0.05 is five per cent. A night's value is the median
-over its processes. Tonight's is compared with the median of earlier nights; the scale of the difference comes from how
-far earlier nights differed from one another, never from the rounds of one process, which agree far better.
-
-Few nights tell a scale badly, so those of a target's canaries lend one another strength: each variance is shrunk
-towards the common one by as much as the spread of the variances allows (Smyth, "Linear models and empirical Bayes
-methods", 2004, section 6), which gives a t-statistic with more degrees of freedom.
+A *series* is what processes saw of one thing: a canary, what all canaries of a target have in common, or the absolute
+reference of the machine. Values are logarithms, so a difference of 0.05 is five per cent. A night's value is the
+median over its processes; it is compared with the mean of earlier nights. How far a quiet night may be off follows
+from earlier nights and processes (:mod:`profiler.nightly.scales`), never from the rounds of one process, which agree
+far better.
 
 All series of a night, over all targets, are one family: Holm's procedure holds the probability that anything at all is
 called slower on a quiet night under ``false_alarms``, however the series depend on one another.
@@ -19,24 +16,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
-from typing import Final, Literal
+from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
-from scipy import optimize, special, stats
+from profiler.nightly.scales import Scale, group_scales
 
-Array = npt.NDArray[np.float64]
 Sort = Literal["canary", "canaries", "reference"]
 State = Literal["slower", "quiet", "faster", "new"]
-
-MEDIAN_VARIANCE: Final = math.pi / 2
-"""Variance of a median over that of a mean, for many normal values."""
-CLIP: Final = 3.5
-"""Robust standard deviations beyond which a night of the history counts as if it were just so far off."""
-SMALLEST_SCALE: Final = 0.002
-"""Standard deviation of the logarithm that nights have at least: clocks and medians are no finer."""
-MOST_FREEDOM: Final = 200.0
-"""Degrees of freedom of a common variance that all series seem to share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +31,15 @@ class Series:
     Attributes:
         target: Full name of the target.
         name: What it is.
-        sort: A canary, the mean over all canaries, or the absolute reference.
-        history: Logarithm of each earlier night, oldest first.
-        tonight: Logarithm of what each process of tonight saw.
+        sort: A canary, what all canaries have in common, or the absolute reference.
+        history: Logarithm of what each process saw, by earlier night, oldest first; no night is empty.
+        tonight: The same of tonight.
     """
 
     target: str
     name: str
     sort: Sort
-    history: tuple[float, ...]
+    history: tuple[tuple[float, ...], ...]
     tonight: tuple[float, ...]
 
     @property
@@ -82,23 +67,6 @@ class Verdict:
     p_value: float
     adjusted: float
     state: State
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """How far a night may be from those before: centre, standard error and degrees of freedom."""
-
-    centre: float
-    error: float
-    freedom: float
-
-    def p_value(self, value: float) -> float:
-        """Probability of a value at least so large on a quiet night."""
-        return float(stats.t.sf((value - self.centre) / self.error, self.freedom))
-
-    def reach(self, level: float) -> float:
-        """The difference that is exceeded with that probability."""
-        return float(stats.t.isf(level, self.freedom) * self.error)
 
 
 def judge(family: Sequence[Series], *, false_alarms: float, history: int, window: int) -> tuple[Verdict, ...]:
@@ -196,55 +164,6 @@ def _scales(family: Sequence[Series]) -> list[Scale]:
         canaries = [series for series in of_target if series.sort == "canary"]
         others = [series for series in of_target if series.sort != "canary"]
         for group in (canaries, *([other] for other in others)):
-            scales.update(zip(map(_id, group), _group_scales([series.history for series in group]), strict=True))
+            found = group_scales([series.history for series in group], [len(series.tonight) for series in group])
+            scales.update(zip(map(_id, group), found, strict=True))
     return [scales[_id(series)] for series in family]
-
-
-def _group_scales(histories: Sequence[Sequence[float]]) -> list[Scale]:
-    cleaned = [_clipped(np.array(history)) for history in histories]
-    variances = np.array([max(float(values.var(ddof=1)), SMALLEST_SCALE**2) for values in cleaned])
-    freedom = np.array([len(values) - 1.0 for values in cleaned])
-    common, strength = common_variance(variances, freedom)
-    shrunk = (strength * common + freedom * variances) / (strength + freedom)
-    return [
-        Scale(
-            float(np.median(values)),
-            math.sqrt(variance * (1.0 + MEDIAN_VARIANCE / len(values))),
-            float(min(df + strength, MOST_FREEDOM)),
-        )
-        for values, variance, df in zip(cleaned, shrunk, freedom, strict=True)
-    ]
-
-
-def _clipped(values: Array) -> Array:
-    """The values with those far off moved to where they would just be believed."""
-    centre = np.median(values)
-    reach = CLIP * max(1.4826 * float(np.median(np.abs(values - centre))), SMALLEST_SCALE)
-    return np.clip(values, centre - reach, centre + reach)
-
-
-def common_variance(variances: Array, freedom: Array) -> tuple[float, float]:
-    """The variance that series have in common, and how many degrees of freedom it is worth (Smyth 2004, section 6.2).
-
-    Under three series there is nothing to learn from one another: the strength is 0.
-
-    Args:
-        variances: Of each series, positive.
-        freedom: Degrees of freedom of each.
-    """
-    if len(variances) < 3:
-        return float(variances.mean()) if len(variances) else 0.0, 0.0
-    logs = np.log(variances) - special.digamma(freedom / 2) + np.log(freedom / 2)
-    mean = float(logs.mean())
-    spread = float(logs.var(ddof=1) - special.polygamma(1, freedom / 2).mean())
-    strength = _strength(spread)
-    return math.exp(mean + float(special.digamma(strength / 2)) - math.log(strength / 2)), strength
-
-
-def _strength(spread: float) -> float:
-    """Degrees of freedom whose trigamma function at their half is `spread`; many if the variances do not differ."""
-    least = float(special.polygamma(1, MOST_FREEDOM / 2))
-    if spread <= least:
-        return MOST_FREEDOM
-    found: float = optimize.brentq(lambda half: float(special.polygamma(1, half)) - spread, 1e-3, MOST_FREEDOM / 2)
-    return 2.0 * found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from statistics import median
 from typing import Any, Literal
 
 from profiler.nightly.judging import Verdict
@@ -161,7 +162,7 @@ def _verdict_json(verdict: Verdict, looked_again: Sequence[str]) -> dict[str, An
         "p_value": verdict.p_value,
         "adjusted": verdict.adjusted,
         "looked_again": series.name in looked_again,
-        "history": [_significant(value) for value in series.history],
+        "history": [_significant(median(night)) for night in series.history],
         "tonight": [_significant(value) for value in series.tonight],
     }
 
