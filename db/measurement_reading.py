@@ -83,7 +83,7 @@ def whole(session: Session, measurement_id: int) -> Measurement:
     """A measurement with its rounds, equal to the one that was stored.
 
     Raises:
-        StorageError: There is no such measurement.
+        StorageError: There is no such measurement, or its rounds were dropped.
     """
     query = select(MeasurementTable, WorkloadRow.key, TargetRow.name, Environment.facts)
     query = query.join(WorkloadRow).join(TargetRow).join(Environment)
@@ -91,6 +91,11 @@ def whole(session: Session, measurement_id: int) -> Measurement:
     if found is None:
         raise StorageError(f"measurement {measurement_id} does not exist")
     row, workload_key, target, facts = found
+    if row.rounds_dropped_at is not None:
+        raise StorageError(
+            f"the rounds of measurement {measurement_id} were dropped on {row.rounds_dropped_at:%Y-%m-%d}, as "
+            "retention asked for; its latency stays in the list of measurements"
+        )
     return Measurement(
         workload_key=workload_key,
         target=parse_target(target),

@@ -8,7 +8,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from db import latencies, measurement_reading, measurement_writing, predictor_models, runs, searches, targets, workloads
+from db import (
+    latencies,
+    measurement_reading,
+    measurement_writing,
+    predictor_models,
+    retention,
+    runs,
+    searches,
+    targets,
+    workloads,
+)
 from db.database import Database
 from db.engine import DEFAULT_URL
 from db.importing import storing
@@ -230,10 +240,18 @@ class Repository(SearchRepository, JobRepository):
         """A measurement with its rounds, equal to the one that was stored.
 
         Raises:
-            StorageError: There is no such measurement.
+            StorageError: There is no such measurement, or its rounds were dropped.
         """
         with self._database.reading() as session:
             return measurement_reading.whole(session, measurement_id)
+
+    def prune_rounds(self, kind: str, before: datetime) -> int:
+        """Drop the raw rounds of repeats of that kind of run, older than `before`; latencies stay. Returns of how many.
+
+        A measurement without its rounds is not exported any more.
+        """
+        with self._database.writing() as session:
+            return retention.prune_rounds(session, kind, before=before, now=self._clock())
 
     def measurements(
         self,

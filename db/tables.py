@@ -176,6 +176,7 @@ class MeasurementTable(Base):
     process_id: Mapped[str]
     call_floor_s: Mapped[float]
     rounds: Mapped[dict[str, Any]]
+    rounds_dropped_at: Mapped[datetime | None]
     reported: Mapped[dict[str, Any] | None]
     engine: Mapped[dict[str, Any] | None]
     failure_kind: Mapped[str | None]

@@ -112,6 +112,7 @@ class _Source:
         return lines.Run(id=run_identity(values), origin=origin, **values)
 
     def _conditions(self) -> Iterator[ColumnElement[bool]]:
+        yield tables.MeasurementTable.rounds_dropped_at.is_(None)
         if self.wanted.targets:
             names = [target.name for target in self.wanted.targets]
             numbers = select(tables.TargetRow.id).where(tables.TargetRow.name.in_(names))
