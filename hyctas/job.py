@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,6 +12,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from hyctas.architecture import Architecture
+from hyctas.errors import InvalidInput
 from hyctas.parts import Part
 from hyctas.target import Target
 
@@ -24,6 +26,8 @@ connection to the database; ``handed_back`` by a worker that was told to stop; `
 COUNTED: Final[tuple[AttemptOutcome, ...]] = ("failed", "lost")
 """Outcomes that speak against the job itself: after a few of them it is given up."""
 ID_LENGTH: Final = 32
+CANARIES: Final = "canaries"
+"""Kind of a job and of a run that measures canaries of a night, known or not; its label is that of a :class:`Look`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class JobOptions:
         repeats: Workloads measured again in another process for the noise floor; None takes a tenth.
         retry_failed: Whether what failed in an earlier run is tried again.
         recalibrate: Whether the reference latencies are measured anew.
+        supersede: Whether what is known is measured again, and takes the place of what there is.
     """
 
     seed: int = 0
@@ -43,6 +48,7 @@ class JobOptions:
     repeats: int | None = None
     retry_failed: bool = False
     recalibrate: bool = False
+    supersede: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,38 @@ class Job:
     def workloads(self) -> int:
         """How many operators and networks it names."""
         return len(self.parts) + len(self.networks)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the label of a job says that measures canaries.
+
+    Attributes:
+        night: Label of the night.
+        look: 1, or 2 for a second look.
+        process: Number of the process.
+    """
+
+    night: str
+    look: int
+    process: int
+
+    @property
+    def label(self) -> str:
+        """The label of its job."""
+        return f"{self.night}/look-{self.look}/process-{self.process}"
+
+    @classmethod
+    def of(cls, label: str) -> Look:
+        """What a label says.
+
+        Raises:
+            InvalidInput: It is no label of this form.
+        """
+        found = re.fullmatch(r"(.+)/look-([12])/process-(\d+)", label)
+        if found is None:
+            raise InvalidInput("$.label", label, "NIGHT/look-1/process-0, the label of a job that measures canaries")
+        return cls(found[1], int(found[2]), int(found[3]))
 
 
 @dataclass(frozen=True, slots=True)

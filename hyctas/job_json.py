@@ -19,13 +19,13 @@ import msgspec
 
 from hyctas.architecture_json import decode_architecture, to_json
 from hyctas.errors import GraphError, InvalidArchitecture, InvalidInput, SchemaMismatch
-from hyctas.job import Job, JobOptions, JobTicket, job_id
+from hyctas.job import CANARIES, Job, JobOptions, JobTicket, job_id
 from hyctas.lowering import lower_part
 from hyctas.parts import Part
 from hyctas.target import parse_target
 
-VERSION: Final = 1
-"""Raised when a worker of an older version would misread a job."""
+VERSION: Final = 2
+"""Raised when a worker of an older version would misread a job; one that it would not is still written as version 1."""
 
 
 class _Wire(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -40,12 +40,16 @@ class _Wire(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 def job_to_json(job: Job) -> dict[str, Any]:
     """Write a job; :func:`read_job` reads back an equal one."""
+    newer = job.kind == CANARIES or job.options.supersede
+    options = dataclasses.asdict(job.options)
+    if not job.options.supersede:
+        del options["supersede"]
     return {
-        "version": VERSION,
+        "version": 2 if newer else 1,
         "kind": job.kind,
         "target": job.target.name,
         "label": job.label,
-        "options": dataclasses.asdict(job.options),
+        "options": options,
         "parts": [{**dataclasses.asdict(part), "in_channels": list(part.in_channels)} for part in job.parts],
         "networks": [to_json(network) for network in job.networks],
     }
@@ -69,13 +73,13 @@ def read_job(document: Mapping[str, Any]) -> Job:
             f"the job has format {version}, this hyctas knows up to {VERSION}: "
             "a newer version enqueued it; upgrade hyctas"
         )
-    if version != VERSION:
-        raise InvalidInput("$.version", version, f"the integer {VERSION}")
+    if type(version) is not int or version < 1:
+        raise InvalidInput("$.version", version, f"an integer from 1 to {VERSION}")
     try:
         wire = msgspec.convert(document, _Wire)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at ")
-        raise InvalidInput(path.strip("`") or "$", message, "a job of version 1") from None
+        raise InvalidInput(path.strip("`") or "$", message, f"a job of version {version}") from None
     if not wire.parts and not wire.networks:
         raise InvalidInput("$.parts", [], "at least one part or network")
     return Job(

@@ -22,6 +22,8 @@ from predictor.samples import NetworkSample, OperatorSample
 
 Array = npt.NDArray[np.float64]
 
+HELD_OUT_SHARE: Final = 0.2
+"""Share of the networks that are not learned from, but scored on."""
 MIN_NETWORKS: Final = 10
 """Fewer measured networks cannot say how wrong a prediction is."""
 

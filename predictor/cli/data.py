@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from db.importing.storing import PROCESS
 from db.records import CHOSEN, MeasurementFilter, MeasurementRow
@@ -16,9 +16,8 @@ from hyctas.parts import Part
 from hyctas.target import Target
 from predictor.measured import MeasuredNetwork
 from predictor.samples import NetworkSample, OperatorSample
+from predictor.training import HELD_OUT_SHARE
 from profiler.noise import noise_floor
-
-HELD_OUT_SHARE: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any, Final
 import typer
 from rich.console import Console
 
-from db.records import RunStatus
+from db.records import MeasurementFilter, RunStatus
 from db.repository import Repository
 from hyctas.architecture import Architecture
 from hyctas.measurement import Calibration, Protocol, Status
@@ -19,7 +19,7 @@ from hyctas.target import Target
 from profiler.calibration import BUSY_MACHINE, DEFAULT_PROCESSES, calibrate
 from profiler.cli.options import Options
 from profiler.cli.progress import console_progress
-from profiler.cli.store import RepositoryStore
+from profiler.cli.store import RepositoryStore, SupersedingStore
 from profiler.device import LocalMachine
 from profiler.plan import PlannedWorkload
 from profiler.profile import run_plan
@@ -92,7 +92,7 @@ def measured(work: Work, target_name: str, db: str) -> Measured:
         repository.ensure_target(target, machine.facts(target))
         calibration = calibration_of(repository, target, console, work.options)
         run_id = repository.start_run(work.kind, target, work.arguments)
-        store = RepositoryStore(repository, run_id, calibration)
+        store = _store(repository, run_id, calibration, work)
         store.add_networks(work.named)
         with console_progress(console) as progress:
             summary = run_plan(work.plan, store, work.options.settings(calibration, run_id), progress)
@@ -102,6 +102,19 @@ def measured(work: Work, target_name: str, db: str) -> Measured:
     document = {"run": run_id, "target": target.name, "kind": work.kind, **summary_json(summary), **networks}
     text = summary_text(summary, calibration, Protocol().relative_half_width)
     return Measured(document, f"run {run_id} on {target}: {text}", summary.interrupted)
+
+
+def _store(repository: Repository, run_id: int, calibration: Calibration, work: Work) -> RepositoryStore:
+    """Where results go; what is to be superseded is all that earlier tries of the same job have not measured."""
+    if not work.options.supersede:
+        return RepositoryStore(repository, run_id, calibration)
+    job = work.arguments["job"]
+    tries = [
+        run.id for run in repository.runs(calibration.target) if run.arguments.get("job") == job and job is not None
+    ]
+    rows = (row for run in tries for row in repository.measurements(MeasurementFilter(run_id=run), limit=None))
+    done = {row.workload_key for row in rows if row.status != "unstable"}
+    return SupersedingStore(repository, run_id, calibration, {item.key for item in work.plan} - done)
 
 
 def _status_of(networks: Sequence[PlannedWorkload], store: RepositoryStore) -> dict[str, Status | None]:

@@ -3,36 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-import numpy as np
 from rich.console import Console
 
 from db.records import RunStatus
 from db.repository import Repository
 from hyctas.architecture import Architecture
-from hyctas.command_process import CommandRunner
-from hyctas.errors import CommandFailed
-from hyctas.measurement import Calibration, Protocol, Status
-from hyctas.sampling import sample_structured
-from hyctas.space import SearchSpace
+from hyctas.job import CANARIES
 from profiler.cli.measuring import calibration_of
-from profiler.cli.nightly_records import CANARIES, NightRecords
+from profiler.cli.nightly_canaries import measure_canaries
+from profiler.cli.nightly_due import complete_processes, known, plan_of, train
+from profiler.cli.nightly_records import NightRecords
 from profiler.cli.options import Options
 from profiler.cli.progress import console_progress
-from profiler.cli.store import RepositoryStore
+from profiler.cli.store import SupersedingStore
 from profiler.device import LocalMachine
 from profiler.nightly.config import NightConfig
 from profiler.nightly.night import NightTarget
 from profiler.nightly.report import Filled, Trained
-from profiler.nightly.witness import witness
-from profiler.nightly.work import Known, Work, work_of
-from profiler.plan import PlannedWorkload, distinct, plan_networks, plan_operators
+from profiler.nightly.work import Work, work_of
+from profiler.plan import PlannedWorkload
 from profiler.profile import run_plan
-from profiler.store import Result
 from profiler.summary import ProfileSummary, summary_json
 
 LEAST_S: Final = 5.0
@@ -48,7 +42,6 @@ class LocalBench:
         records: What is stored of nights.
         machine: This machine.
         config: The configuration.
-        db: URL of the database.
         console: Where progress is shown.
         clock_s: A monotonic clock.
     """
@@ -57,7 +50,6 @@ class LocalBench:
     records: NightRecords
     machine: LocalMachine
     config: NightConfig
-    db: str
     console: Console
     clock_s: Callable[[], float] = time.monotonic
     _began_s: float = field(default=0.0, init=False)
@@ -81,14 +73,18 @@ class LocalBench:
         calibration = calibration_of(self.repository, target.target, self.console, options)
         arguments = {"night": self.records.label, "look": look}
         run_id = self.repository.start_run(CANARIES, target.target, arguments)
-        with console_progress(self.console) as progress:
-            progress.begin(f"canaries {'again' if look > 1 else ''}", processes - done)
-            measured = 0
-            while done + measured < processes and self.left_s > LEAST_S:
-                measure_canaries(self.repository, run_id, target.canaries, calibration, options, seed=measured)
-                measured += 1
-                progress.advance(1)
-        self.repository.finish_run(run_id, {"processes": measured})
+        measured = 0
+        status: RunStatus = "interrupted"
+        try:
+            with console_progress(self.console) as progress:
+                progress.begin("canaries again" if look > 1 else "canaries", processes - done)
+                while done + measured < processes and self.left_s > LEAST_S:
+                    measure_canaries(self.repository, run_id, target.canaries, calibration, options, seed=measured)
+                    measured += 1
+                    progress.advance(1)
+            status = "finished"
+        finally:
+            self.repository.finish_run(run_id, {"processes": measured}, status=status)
         return 0
 
     def fill(self, target: NightTarget, environment: Mapping[str, str]) -> Filled:
@@ -129,103 +125,5 @@ class LocalBench:
         return summary
 
     def train(self, target: NightTarget) -> Trained | None:
-        """Train if anything was measured since the newest model; register it if it is no worse."""
-        if not new_since_training(self.repository, target):
-            return None
-        training = self.config.training
-        arguments = ("--target", target.target.name, "--db", self.db, "--out", str(training.models))
-        log = self.config.reports / "commands.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        commands = CommandRunner(log, lambda elapsed_s: None)
-        try:
-            found = commands.run("train", *arguments, "--if-no-worse", "--tolerance", str(training.tolerance))
-        except CommandFailed as error:
-            raise CommandFailed(f"the predictor of {target.target} could not be trained: {error}") from error
-        return Trained(found["model_id"], found["registered"], found["comparison"]["reason"])
-
-
-@dataclass(frozen=True, slots=True)
-class SupersedingStore(RepositoryStore):
-    """A store that takes stale measurements for none, until they are measured again.
-
-    Attributes:
-        stale: Keys of workloads whose measurement is to be replaced.
-    """
-
-    stale: set[str] = field(default_factory=set)
-
-    def statuses(self) -> Mapping[str, Status]:
-        """Status of each workload whose measurement counts."""
-        found = self.repository.measured_status(self.calibration.target, Protocol().version)
-        return {key: status for key, status in found.items() if key not in self.stale}
-
-    def save(self, result: Result) -> None:
-        """Store a result in place of the stale one, if it is a good one."""
-        key, status = result.planned.key, result.measurement.status(self.calibration.normaliser)
-        self.keep(result, supersede=key in self.stale)
-        if status != "unstable":
-            self.stale.discard(key)
-
-
-def measure_canaries(
-    repository: Repository,
-    run_id: int,
-    canaries: Sequence[PlannedWorkload],
-    calibration: Calibration,
-    options: Options,
-    *,
-    seed: int,
-) -> Counter[Status]:
-    """Measure canaries in a new process and store each at once, as a repeat; returns how they ended."""
-    store = RepositoryStore(repository, run_id, calibration)
-    store.add_networks([planned for planned in canaries if isinstance(planned.source, Architecture)])
-    drawn = int(np.random.SeedSequence([options.seed, run_id, seed]).generate_state(1)[0])
-    ended: Counter[Status] = Counter()
-    found = witness(
-        calibration.target, canaries, calibration.normaliser, seed=drawn, build_limit_s=options.build_limit_s
-    )
-    for planned, measurement in found:
-        store.save(Result(planned, measurement, None, repeat=True))
-        ended[measurement.status(calibration.normaliser)] += 1
-    return ended
-
-
-def complete_processes(records: NightRecords, target: NightTarget, look: int) -> int:
-    """How many processes have measured every canary tonight; one that was cut short counts by what it left."""
-    counted: Counter[str] = Counter()
-    for run, row in records.rows(target):
-        if run.arguments["night"] == records.label and run.arguments["look"] == look:
-            counted[row.workload_key] += 1
-    return min((counted[key] for key in target.names), default=0)
-
-
-def plan_of(target: NightTarget) -> tuple[PlannedWorkload, ...]:
-    """What is to be measured on a target besides canaries."""
-    config = target.config
-    space = SearchSpace(name=config.settings.space, depth=config.depth)
-    operators = plan_operators(space, config.settings) if config.operators else ()
-    networks: tuple[PlannedWorkload, ...] = ()
-    if config.networks:
-        drawn = sample_structured(space, np.random.default_rng(config.seed), config.networks, config.settings)
-        networks = plan_networks(drawn)
-    return distinct([*operators, *networks])
-
-
-def known(repository: Repository, target: NightTarget) -> Mapping[str, Known]:
-    """What is stored of all workloads of a target."""
-    environments = {row.workload_key: row.environment for _, row in repository.network_latencies(target.target)}
-    environments |= {row.workload_key: row.environment for _, row in repository.operator_latencies(target.target)}
-    statuses = repository.measured_status(target.target, Protocol().version)
-    return {key: Known(status, environments.get(key, {})) for key, status in statuses.items()}
-
-
-def new_since_training(repository: Repository, target: NightTarget) -> bool:
-    """Whether something to learn from was measured since the newest model was trained; or there is none yet."""
-    measured = [
-        *(row for _, row in repository.network_latencies(target.target)),
-        *(row for _, row in repository.operator_latencies(target.target)),
-    ]
-    newest = repository.latest_model(target.target)
-    if newest is None:
-        return bool(measured)
-    return any(row.created_at > newest.created_at for row in measured)
+        """See :func:`profiler.cli.nightly_due.train`."""
+        return train(self.repository, self.config, target)

@@ -9,13 +9,12 @@ from typing import Any, Final
 
 from db.records import MeasurementFilter, MeasurementRow, RunRecord
 from db.repository import Repository
+from hyctas.job import CANARIES
 from hyctas.measurement import Calibration
 from hyctas.target import Target
 from profiler.nightly.night import NightTarget
 from profiler.nightly.sightings import Sighting
 
-CANARIES: Final = "canaries"
-"""Kind of a run in which processes measured canaries."""
 NIGHT: Final = "night"
 """Kind of the run that keeps the report of a night, as its summary."""
 SPARE_NIGHTS: Final = 2
@@ -92,12 +91,11 @@ class NightRecords:
         """Reports of nights, oldest first."""
         return [run for run in self.repository.runs() if run.kind == NIGHT]
 
-    def finished_report(self) -> Mapping[str, Any] | None:
-        """The report of tonight if it has ended, and not with a failure or waiting for workers."""
-        for run in self.nights():
-            if run.arguments["night"] == self.label and run.summary.get("state") in ("quiet", "regression"):
-                return run.summary
-        return None
+    def finished_report(self, targets: Sequence[str]) -> Mapping[str, Any] | None:
+        """The report of tonight on these targets if it has ended, and not with a failure or waiting for workers."""
+        wanted = {"night": self.label, "targets": list(targets)}
+        done = (run.summary for run in self.nights() if run.arguments == wanted)
+        return next((summary for summary in done if summary.get("state") in ("quiet", "regression")), None)
 
     def _is_tonight(self, run: RunRecord) -> bool:
         return bool(run.arguments["night"] == self.label)

@@ -71,6 +71,7 @@ class Options:
         retry_failed: Whether what failed in an earlier run is tried again.
         build_limit_s: Seconds that the build of one engine may take.
         accept_power_cap: Whether rounds count in which the GPU ran into its power limit.
+        supersede: Whether what is known is measured again and replaced; jobs say so, no option of a command does.
     """
 
     seed: int = 0
@@ -80,6 +81,7 @@ class Options:
     retry_failed: bool = False
     build_limit_s: float | None = None
     accept_power_cap: bool = False
+    supersede: bool = False
 
     @property
     def protocol(self) -> Protocol:

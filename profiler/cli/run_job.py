@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from hyctas.errors import HyctasError, SchemaMismatch, StorageError
-from hyctas.job import Job
+from hyctas.job import CANARIES, Job, Look
 from hyctas.job_json import job_to_json, read_job
 from profiler.cli.measuring import Measured, Work, measured
+from profiler.cli.nightly_canaries import canaries_measured
 from profiler.cli.options import Options
 from profiler.fleet.job_process import Answer
 from profiler.fleet.job_server import serve
@@ -20,7 +21,8 @@ _log: Final = logging.getLogger(__name__)
 
 def do(request: Mapping[str, Any]) -> Answer:
     """Measure what a job asks for, and say what came of it."""
-    return answer(request, lambda work: measured(work, request["job"]["target"], request["db"]))
+    target, db = request["job"]["target"], request["db"]
+    return answer(request, lambda work: (canaries_measured if work.kind == CANARIES else measured)(work, target, db))
 
 
 def answer(request: Mapping[str, Any], measure: Callable[[Work], Measured]) -> Answer:
@@ -45,6 +47,7 @@ def work_of(job: Job, job_id: str) -> Work:
     arguments = {
         "job": job_id,
         "label": job.label,
+        **_look(job),
         **described["options"],
         "architectures": [n.key for n in job.networks],
     }
@@ -59,9 +62,18 @@ def work_of(job: Job, job_id: str) -> Work:
             repeats=options.repeats,
             retry_failed=options.retry_failed,
             recalibrate=options.recalibrate,
+            supersede=options.supersede,
         ),
         named=networks,
     )
+
+
+def _look(job: Job) -> dict[str, Any]:
+    """What a night looks for in the arguments of runs that measured its canaries."""
+    if job.kind != CANARIES:
+        return {}
+    look = Look.of(job.label)
+    return {"night": look.night, "look": look.look, "process": look.process}
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from db.describing import architecture_record, network_record, operator_record
 from db.records import ArchitectureRecord, WorkloadRecord
@@ -62,6 +62,29 @@ class RepositoryStore:
         """
         self.repository.add_workloads(map(workload_record, networks))
         self.repository.add_architectures(map(_architecture_record, networks))
+
+
+@dataclass(frozen=True, slots=True)
+class SupersedingStore(RepositoryStore):
+    """A store that takes stale measurements for none, until they are measured again.
+
+    Attributes:
+        stale: Keys of workloads whose measurement is to be replaced.
+    """
+
+    stale: set[str] = field(default_factory=set)
+
+    def statuses(self) -> Mapping[str, Status]:
+        """Status of each workload whose measurement counts."""
+        found = self.repository.measured_status(self.calibration.target, Protocol().version)
+        return {key: status for key, status in found.items() if key not in self.stale}
+
+    def save(self, result: Result) -> None:
+        """Store a result in place of the stale one, if it is a good one."""
+        key, status = result.planned.key, result.measurement.status(self.calibration.normaliser)
+        self.keep(result, supersede=key in self.stale)
+        if status != "unstable":
+            self.stale.discard(key)
 
 
 def workload_record(planned: PlannedWorkload) -> WorkloadRecord:

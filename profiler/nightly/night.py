@@ -161,8 +161,23 @@ class NightRun:
             changed(before, now, self.config.stale),
             _broken(target, own, tonight),
             notes=tuple(self.records.notes(target)),
-            error=self._errors.get(name, ""),
+            error=self._errors.get(name, "") or self._incomplete(name, tonight, suspect),
         )
+
+    def _incomplete(self, name: str, tonight: Sequence[Sighting], suspect: Collection[tuple[str, str]]) -> str:
+        """What the time was too short for, or empty; of workers that are not done nothing is said."""
+        judging, first, second = self.config.judging, _processes(tonight, 1), _processes(tonight, 2)
+        if self.waiting:
+            return ""
+        if first < judging.witnesses:
+            return f"only {first} of {judging.witnesses} processes measured canaries: budget_minutes is too short"
+        again = sum(where == name for where, _ in suspect)
+        if again and second < judging.second_look:
+            return (
+                f"{again} suspects were looked at again in {second} of {judging.second_look} processes only: "
+                "budget_minutes is too short"
+            )
+        return ""
 
     def _afterwards(self, target: NightTarget, report: TargetReport) -> TargetReport:
         if report.error or self.waiting:

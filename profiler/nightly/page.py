@@ -25,7 +25,7 @@ def night_page(report: Mapping[str, Any]) -> str:
 
 
 def _head(report: Mapping[str, Any]) -> str:
-    state = report["state"]
+    state, webhook = report["state"], report.get("webhook", "told")
     lines = [
         f'<header><h1>Night {escape(report["night"])} <span class="state {state}">{state}</span></h1>',
         _paragraph(_headline(report)),
@@ -35,6 +35,7 @@ def _head(report: Mapping[str, Any]) -> str:
             "soft",
         ),
         *(_paragraph(f"Failed: {error}", "slower") for error in report["errors"]),
+        *([_paragraph(f"Nobody was told: {webhook}", "slower")] if webhook != "told" else []),
     ]
     return "\n".join((*lines, "</header>"))
 

@@ -12,6 +12,8 @@ def described(report: Mapping[str, Any]) -> str:
     for target in report["targets"]:
         lines.extend(_target(target))
     lines.extend(f"failed: {error}" for error in report["errors"])
+    if report.get("webhook", "told") != "told":
+        lines.append(f"nobody was told: {report['webhook']}")
     if report["waiting"]:
         lines.append(f"{report['waiting']} jobs are not done yet: run the same command again later")
     lines.append(f"anything is called slower by mistake on {report['false_alarms']:.2%} of quiet nights at most")

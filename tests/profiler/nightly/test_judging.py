@@ -43,11 +43,12 @@ def names(verdicts: Sequence[Verdict]) -> set[str]:
     return {verdict.series.name for verdict in verdicts if verdict.state == "slower"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("between", [0.0, 0.01, 0.03], ids=["nights alike", "nights differ", "nights differ more"])
 def test_quiet_nights_are_called_slower_no_more_often_than_stated(between: float) -> None:
     rng = np.random.default_rng(1)
-    alarms = sum(bool(names(judged(family(rng, between=between)))) for _ in range(400))
-    assert 0 < alarms < stats.binom.isf(0.001, 400, LEVEL)
+    alarms = sum(bool(names(judged(family(rng, between=between)))) for _ in range(200))
+    assert 0 < alarms < stats.binom.isf(0.001, 200, LEVEL)
 
 
 def test_more_processes_tell_a_smaller_change() -> None:
