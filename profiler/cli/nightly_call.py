@@ -23,6 +23,7 @@ from hyctas.target import Target, parse_target
 from profiler.cli.nightly_bench import LocalBench
 from profiler.cli.nightly_records import NIGHT, NightRecords
 from profiler.device import LocalMachine
+from profiler.fleet.address import fleet_url
 from profiler.fleet.host_lock import lock_folder
 from profiler.fleet.presence import device_locks
 from profiler.nightly.canaries import choose_canaries
@@ -59,11 +60,13 @@ class NightCall:
         """The report of the night as JSON: measured now, or as it was if the night is done already.
 
         Raises:
-            InvalidInput: The label, a target or the webhook is not allowed.
+            InvalidInput: The label, a target, the webhook or the database is not allowed.
             MeasuringError: Somebody else measures on one of the devices.
         """
         if not LABEL.fullmatch(self.label):
             raise InvalidInput("--night", self.label, "up to 64 letters, digits, dots, dashes and underscores")
+        if self.enqueue:
+            fleet_url(self.config.database)
         url = webhook_url(self.config.webhook, os.environ)
         targets = [self._target(each) for each in self.config.targets]
         records = NightRecords(self.repository, self.label, self.config.judging.window)

@@ -16,7 +16,8 @@ from profiler.nightly.canaries import canary_name
 from profiler.nightly.config import NightConfig, TargetConfig
 from profiler.nightly.judging import Series, Verdict, judge, judge_again, suspects
 from profiler.nightly.report import Filled, TargetReport, Trained
-from profiler.nightly.sightings import Night, Sighting, nights_of, series_of
+from profiler.nightly.series import series_of
+from profiler.nightly.sightings import Night, Sighting, nights_of
 from profiler.nightly.work import changed
 from profiler.plan import PlannedWorkload
 
@@ -107,8 +108,7 @@ class NightRun:
             self._look(target, 1, judging.witnesses)
         verdicts = self._first_verdicts()
         suspect = {(v.series.target, v.series.name) for v in suspects(verdicts, judging.screen)}
-        if suspect and not self.waiting:
-            verdicts = self._second_verdicts(verdicts, suspect)
+        verdicts = self._second_verdicts(verdicts, suspect if not self.waiting else frozenset())
         reports = [self._report(target, verdicts, suspect) for target in self.targets]
         return tuple(self._afterwards(target, report) for target, report in zip(self.targets, reports, strict=True))
 

@@ -111,12 +111,14 @@ class NightReport:
 
     @property
     def state(self) -> NightState:
-        """A regression outweighs a failure: it was found, whatever else went wrong."""
+        """A night is judged when all of it is there; then a regression outweighs a failure, since it was found."""
+        if self.waiting:
+            return "waiting"
         if any(target.slower or target.broken for target in self.targets):
             return "regression"
         if self.errors or any(target.error for target in self.targets):
             return "failure"
-        return "waiting" if self.waiting else "quiet"
+        return "quiet"
 
 
 def report_json(report: NightReport) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from predictor.samples import NetworkSample
 from profiler.cli.store import RepositoryStore
 from profiler.device import device_facts
 from profiler.fleet.host_lock import HostLock
-from profiler.nightly.sightings import REFERENCE
+from profiler.nightly.series import REFERENCE
 from profiler.plan import plan_networks
 from profiler.reference import reference_id
 from profiler.store import Result as Finished
@@ -125,9 +125,9 @@ def test_wrong_configuration_ends_with_its_path(config: Path) -> None:
 def measured_before(url: str, target: Target, *, nights: int = 6, slower: float = 1.0) -> str:
     """Copies of the night ``one`` as earlier nights, on which one canary took `slower` times as long; its name."""
     with Repository.open(url) as repository:
-        (run,) = [run for run in repository.runs(target) if run.kind == CANARIES]
+        runs = [run for run in repository.runs(target) if run.kind == CANARIES]
         (calibration,) = repository.calibrations(target)
-        rows = repository.measurements(MeasurementFilter(run_id=run.id), limit=None)
+        rows = [row for run in runs for row in repository.measurements(MeasurementFilter(run_id=run.id), limit=None)]
         measured = [repository.measurement(row.id) for row in rows]
         chosen = min(measured, key=lambda m: m.wall_s or 0.0).workload_key
         for number in range(nights):
@@ -135,17 +135,23 @@ def measured_before(url: str, target: Target, *, nights: int = 6, slower: float 
             for place, measurement in enumerate(measured):
                 factor = slower if measurement.workload_key == chosen else 1.0
                 factor *= 1.0 + 0.001 * ((number * 7 + place * 3) % 5)
-                repository.add_measurement(
-                    copied, times(measurement, factor, f"{number}-{place}"), calibration=calibration, purpose="repeat"
-                )
+                slowed = times(measurement, factor, f"{number}-{place}", 1.0 + 0.5 * number)
+                repository.add_measurement(copied, slowed, calibration=calibration, purpose="repeat")
         record = repository.workload(chosen)
         assert record is not None
         return Part(**{**record.description, "in_channels": tuple(record.description["in_channels"])}).label
 
 
-def times(measurement: Measurement, factor: float, process: str) -> Measurement:
-    """The same measurement with every sample times a factor, of another process."""
-    rounds = tuple(replace(r, samples_s=tuple(s * factor for s in r.samples_s)) for r in measurement.rounds)
+def times(measurement: Measurement, factor: float, process: str, machine: float) -> Measurement:
+    """The same measurement with every sample times a factor, of another process, on a machine that much slower."""
+    rounds = tuple(
+        replace(
+            r,
+            samples_s=tuple(s * factor * machine for s in r.samples_s),
+            compute_reference_s=tuple(s * machine for s in r.compute_reference_s),
+        )
+        for r in measurement.rounds
+    )
     return replace(measurement, rounds=rounds, process_id=process)
 
 
@@ -204,7 +210,7 @@ def test_runtime_that_cannot_be_opened_is_a_failure_of_its_target_alone(config: 
     config.write_text(config.read_text() + '[[targets]]\nname = "onnxruntime-fp32-profiled-t1"\n')
     report = night(config, "one", code=1)
     good, bad = report["targets"]
-    assert (report["state"], good["error"], len(good["verdicts"])) == ("failure", "", 5)
+    assert (report["state"], good["error"], len(good["verdicts"])) == ("failure", "", 4)
     assert "profiled" in bad["error"]
     assert night(config, "one", code=1)["targets"][0]["processes"]["first_look"] == 2
 
