@@ -74,11 +74,13 @@ def journey(stack: Stack, say: Callable[[str], None]) -> None:
     if any(secret in Path(stack.log.name).read_text() for secret in secrets):
         raise Failed("a secret is in the log")
     say("no secret is in what any of them printed")
-    for name, running in (("worker", worker), ("api", api)):
+    nightly = stack.start("nightly")
+    say("nightly: waits for the night; healthy")
+    for name, running in (("worker", worker), ("api", api), ("nightly", nightly)):
         code = running.stop()
         if code != 0:
             raise Failed(f"{name}: exit code {code} after SIGTERM")
-    say("worker, api: ended with 0 after SIGTERM")
+    say("worker, api, nightly: ended with 0 after SIGTERM")
 
 
 def _measure(worker: Running) -> str:
