@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -81,7 +81,6 @@ async def serve(
 
     logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
     name = f"{socket.gethostname()}:{os.getpid()}"
-    sign = os.environ.get(SIGN_OF_LIFE_VARIABLE)
     settings = WorkerSettings(
         url,
         tuple(targets),
@@ -89,7 +88,7 @@ async def serve(
         tuple(command),
         lock_folder(os.environ),
         timing,
-        sign_of_life=Path(sign) if sign else None,
+        sign_of_life=sign_of_life(os.environ),
     )
     fleet_worker = FleetWorker(settings, repository)
     loop = asyncio.get_running_loop()
@@ -97,3 +96,18 @@ async def serve(
         loop.add_signal_handler(number, fleet_worker.stop)
     typer.echo(f"worker {name} serves {', '.join(map(str, targets))}", err=True)
     await fleet_worker.run()
+
+
+def sign_of_life(environment: Mapping[str, str]) -> Path | None:
+    """The file that a worker touches, if one is asked for.
+
+    Raises:
+        InvalidInput: It is in no folder that can be written.
+    """
+    given = environment.get(SIGN_OF_LIFE_VARIABLE)
+    if not given:
+        return None
+    file = Path(given)
+    if not os.access(file.parent, os.W_OK | os.X_OK):
+        raise InvalidInput(SIGN_OF_LIFE_VARIABLE, given, "a file in a folder that can be written")
+    return file

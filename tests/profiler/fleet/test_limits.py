@@ -15,6 +15,7 @@ import pytest
 
 from hyctas.errors import InvalidInput, MeasuringError, StorageError
 from hyctas.job import AttemptOutcome, JobAttempt
+from profiler.cli.worker import sign_of_life
 from profiler.fleet.address import fleet_url, without_password
 from profiler.fleet.device import HeldDevice
 from profiler.fleet.giving_up import verdict
@@ -106,6 +107,13 @@ def test_lock_whose_file_was_removed_is_no_lock(tmp_path: Path) -> None:
 def test_folder_of_locks_is_the_same_for_all_unless_it_is_set() -> None:
     assert lock_folder({"HYCTAS_LOCKS": "/run/hyctas"}) == Path("/run/hyctas")
     assert lock_folder({}).name == "hyctas-locks"
+
+
+def test_sign_of_life_needs_a_folder(tmp_path: Path) -> None:
+    assert sign_of_life({}) is None and sign_of_life({"HYCTAS_SIGN_OF_LIFE": ""}) is None
+    assert sign_of_life({"HYCTAS_SIGN_OF_LIFE": str(tmp_path / "alive")}) == tmp_path / "alive"
+    with pytest.raises(InvalidInput, match="HYCTAS_SIGN_OF_LIFE"):
+        sign_of_life({"HYCTAS_SIGN_OF_LIFE": str(tmp_path / "nowhere" / "alive")})
 
 
 class ScriptedHold:
