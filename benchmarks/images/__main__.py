@@ -10,6 +10,7 @@ import argparse
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Final
 
@@ -54,11 +55,8 @@ def _check(system: BaseSystem, folder: Path, log: IO[str]) -> None:
     for name in ("profiler-cpu", "profiler-tensorrt"):
         print(f"{name}: hyctas targets")
         with _printed(folder / "targets") as out:
-            code = (
-                images[name]
-                .container(system, read_only=True, tmpfs={"/tmp": TMPFS})
-                .run([*images[name].entrypoint, "targets"], limit_s=TARGETS_LIMIT_S, log=out)
-            )
+            container = replace(images[name].container(system), read_only=True, tmpfs={"/tmp": TMPFS})
+            code = container.run([*images[name].entrypoint, "targets"], limit_s=TARGETS_LIMIT_S, log=out)
         if code != 0:
             raise Failed(f"{name}: hyctas targets: exit code {code}")
     print("docker/compose.yaml, its services in one network of their own:")

@@ -69,10 +69,9 @@ class Image:
         files = (Path(at, name) for at, _, names in os.walk(self.root / folder) for name in names)
         return sum(file.lstat().st_size for file in files if not file.is_symlink())
 
-    def container(self, system: BaseSystem, **changes: object) -> Container:
-        """A container as the image wants it, but for `changes`."""
-        plain = Container(system, self.root, self.environment, self.identity, self.folder)
-        return replace(plain, **changes)  # type: ignore[arg-type]
+    def container(self, system: BaseSystem) -> Container:
+        """A container as the image wants it."""
+        return Container(system, self.root, self.environment, self.identity, self.folder)
 
     def _words(self, keyword: str) -> tuple[str, ...]:
         found = self.stage.last(keyword)
@@ -92,6 +91,7 @@ class Builder:
         log: Where output goes.
         skipped: Tells which ``RUN`` cannot be done here; it is left out, and told to `say`.
         say: Told each step.
+        left_out: Each ``RUN`` that was left out.
     """
 
     stages: Mapping[str, Stage]

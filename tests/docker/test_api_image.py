@@ -100,8 +100,8 @@ def started(
 ) -> Iterator[Running]:
     """The container with its own command, once its own health check passes."""
     secrets = {"HYCTAS_DB_FILE": "/run/secrets/database_url", "HYCTAS_API_KEYS_FILE": "/run/secrets/api_keys"}
-    container = image.container(
-        system,
+    container = replace(
+        image.container(system),
         environment={**image.environment, **secrets},
         read_only=True,
         tmpfs={"/tmp": TMPFS},
