@@ -14,6 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Final
 
+from platformdirs import user_cache_path
+
 from benchmarks.images.build import Builder, BuildFailed, Image, locks_of
 from benchmarks.images.compose import Stack, Unhealthy
 from benchmarks.images.container import TMPFS, why_not_here
@@ -40,7 +42,7 @@ def main() -> None:
     if (reason := why_not_here()) is not None:
         sys.exit(f"not done: {reason}")
     RESULTS.mkdir(parents=True, exist_ok=True)
-    system = this_system() if chosen.base == "here" else debian(RESULTS)
+    system = this_system() if chosen.base == "here" else debian(user_cache_path("hyctas") / "images")
     print(f"in place of {read_dockerfile(TOP / 'docker/Dockerfile')['base'].base}: {system.described}")
     log_file = RESULTS / "log"
     with log_file.open("w", buffering=1) as log, working_folder(NEEDED_BYTES) as folder:

@@ -75,7 +75,10 @@ def journey(stack: Stack, say: Callable[[str], None]) -> None:
         raise Failed("a secret is in the log")
     say("no secret is in what any of them printed")
     nightly = stack.start("nightly")
-    say("nightly: waits for the night; healthy")
+    night = _hyctas(nightly, "nightly", "--config", "/etc/hyctas/nightly.toml", "--enqueue", "--json")
+    if night["state"] != "waiting":
+        raise Failed(f"hyctas nightly: {night['state']} instead of waiting")
+    say("nightly: waits for its time; healthy; a night that is called at once fills the queue of the worker")
     for name, running in (("worker", worker), ("api", api), ("nightly", nightly)):
         code = running.stop()
         if code != 0:
