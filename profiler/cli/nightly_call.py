@@ -19,7 +19,7 @@ from db.records import RunStatus
 from db.repository import Repository
 from hyctas.errors import InvalidInput, InvalidTarget, MeasuringError
 from hyctas.job import CANARIES
-from hyctas.target import Target, parse_target
+from hyctas.target import Target
 from profiler.cli.nightly_bench import LocalBench
 from profiler.cli.nightly_records import NIGHT, NightRecords
 from profiler.device import LocalMachine
@@ -139,10 +139,8 @@ class NightCall:
         Raises:
             InvalidTarget: This machine is to measure, and it is another one's.
         """
-        if self.enqueue:
-            return night_target(parse_target(config.name), config)
         target = self.machine.target(config.name)
-        if not self.machine.is_here(target):
+        if not self.enqueue and not self.machine.is_here(target):
             own = " or ".join(filter(None, (self.machine.cpu, self.machine.gpu)))
             raise InvalidTarget(
                 "targets",

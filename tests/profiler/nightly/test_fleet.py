@@ -127,3 +127,12 @@ def test_queue_needs_a_server(config: Path, tmp_path: Path) -> None:
     assert "postgresql://" in result.stderr
     alone = CliRunner().invoke(app, ["nightly", "--config", str(config), "--wait", "1"])
     assert alone.exit_code == 2 and "--enqueue" in alone.stderr
+
+
+def test_target_without_a_device_is_this_machines(
+    config: Path, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.write_text(config.read_text().replace(target.name, target.local_name))
+    monkeypatch.setenv("HYCTAS_DEVICE", target.device)
+    waiting = night(config, "one")
+    assert waiting["state"] == "waiting" and [each["target"] for each in waiting["targets"]] == [target.name]
