@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -16,7 +17,7 @@ import yaml
 from benchmarks.fleet.postgres_server import server_programs
 from benchmarks.images.build import BASE_PATH, Image
 from benchmarks.images.container import TMPFS, Container, Running
-from benchmarks.images.root import BaseSystem
+from benchmarks.images.root import BaseSystem, this_system
 
 SECRETS: Final = "/run/secrets"
 HEALTHY_LIMIT_S: Final = 240.0
@@ -96,12 +97,19 @@ class Stack:
 
     def _wait_until_healthy(self, name: str) -> None:
         deadline_s = time.monotonic() + HEALTHY_LIMIT_S
-        while not self.healthy(name):
-            if (code := self.running[name].process.poll()) is not None:
-                raise Unhealthy(f"{name} ended with exit code {code}")
+        while not self._answers(name):
             if time.monotonic() > deadline_s:
                 raise Unhealthy(f"{name} was not healthy within {HEALTHY_LIMIT_S:g} s")
             time.sleep(0.5)
+
+    def _answers(self, name: str) -> bool:
+        """Whether a service that has just been started is healthy; it may not have got as far as its check."""
+        with contextlib.suppress(TimeoutError):
+            if self.healthy(name):
+                return True
+        if (code := self.running[name].process.poll()) is not None:
+            raise Unhealthy(f"{name} ended with exit code {code}")
+        return False
 
     def _image(self, name: str) -> Image:
         return self.images[self.services[name]["build"]["target"]]
@@ -120,11 +128,12 @@ class Stack:
             raise Unhealthy("the PostgreSQL server programs (initdb, postgres) are not installed")
         root = self.folder / "postgres-root"
         root.mkdir()
-        self.system.make_root(root)
+        system = this_system()
+        system.make_root(root)
         account = "postgres:x:999:999::/var/lib/postgresql:/bin/sh\n"
         (root / "etc/passwd").write_text((root / "etc/passwd").read_text() + account)
         environment = {"PATH": f"{programs}:{BASE_PATH}", "PGDATA": "/var/lib/postgresql/data/pgdata", "LC_ALL": "C"}
-        container = self._container("postgres", root, environment, "/")
+        container = replace(self._container("postgres", root, environment, "/"), system=system)
         return container, ("/bin/sh", "-c", _POSTGRES.format(programs=programs))
 
     def _container(self, name: str, root: Path, environment: Mapping[str, str], folder: str) -> Container:
