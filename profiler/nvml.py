@@ -113,12 +113,14 @@ class GpuMonitor:
         ecc = self._read("ecc mode", lambda nvml: nvml.nvmlDeviceGetEccMode(self._board))
         limit_mw = self._read("power limit", lambda nvml: nvml.nvmlDeviceGetEnforcedPowerLimit(self._board))
         driver = self._read("driver", lambda nvml: nvml.nvmlSystemGetDriverVersion())
+        vbios = self._read("vbios", lambda nvml: nvml.nvmlDeviceGetVbiosVersion(self._board))
         uuid = self._read("uuid", lambda nvml: nvml.nvmlDeviceGetUUID(self._gpu))
         set_clock = self._megahertz("applications clock", "nvmlDeviceGetApplicationsClock", "NVML_CLOCK_SM")
         processes = self.conditions().compute_processes
         found = {
             "gpu uuid": uuid and _text(uuid),
             "gpu driver": driver and _text(driver),
+            "gpu vbios": vbios and _text(vbios),
             "gpu power limit": limit_mw and f"{limit_mw * _MILLI:g} W",
             "gpu persistence mode": _switch(persistence),
             "gpu ecc": _switch(ecc[0] if ecc else None),

@@ -58,6 +58,7 @@ def test_environment_holds_what_can_change_a_latency(nvml: Any) -> None:
     assert environment == {
         "gpu": "NVIDIA GeForce RTX 4090",
         "gpu uuid": nvml.STATE.gpus[0].uuid,
+        "gpu vbios": nvml.STATE.gpus[0].vbios,
         "gpu compute capability": "8.9",
         "gpu memory": "24576 MiB",
         "gpu max sm clock": "3105 MHz",

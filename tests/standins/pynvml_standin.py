@@ -75,6 +75,7 @@ class Gpu:
 
     name: str = "NVIDIA GeForce RTX 4090"
     uuid: str = "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6"
+    vbios: str = "95.02.3C.80.9F"
     capability: tuple[int, int] = (8, 9)
     memory_bytes: int = 24 * 2**30
     used_bytes: int = 512 * 2**20
@@ -185,6 +186,10 @@ def nvmlDeviceGetName(handle: Gpu) -> str:
 def nvmlDeviceGetUUID(handle: Gpu) -> str:
     _enter("nvmlDeviceGetUUID", handle)
     return handle.uuid
+
+
+def nvmlDeviceGetVbiosVersion(handle: Gpu) -> str:
+    return _whole("nvmlDeviceGetVbiosVersion", handle).vbios
 
 
 def nvmlDeviceGetCudaComputeCapability(handle: Gpu) -> tuple[int, int]:
