@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -20,7 +19,6 @@ from profiler.device import LocalMachine
 from profiler.nightly.config import read_config
 from profiler.nightly.words import described
 
-POLL_S: Final = 5.0
 EXIT_REGRESSION: Final = 3
 EXIT_FAILURE: Final = 1
 EXITS: Final[Mapping[str, int]] = {"quiet": 0, "waiting": 0, "regression": EXIT_REGRESSION, "failure": EXIT_FAILURE}
@@ -61,10 +59,9 @@ def nightly(
     label = label or datetime.now().astimezone().date().isoformat()
     with Repository.open(config.database) as repository:
         repository.mark_interrupted()
-        call = NightCall(repository, LocalMachine(os.environ), config, label, enqueue=enqueue)
-        deadline_s = time.monotonic() + 60.0 * wait_minutes
-        while (document := call.report())["state"] == "waiting" and time.monotonic() < deadline_s:
-            time.sleep(POLL_S)
+        machine = LocalMachine(os.environ)
+        call = NightCall(repository, machine, config, label, enqueue=enqueue, wait_s=60.0 * wait_minutes)
+        document = call.report()
     typer.echo(json.dumps(document) if as_json else described(document))
     if code := EXITS[document["state"]]:
         raise typer.Exit(code)

@@ -35,6 +35,8 @@ from profiler.nightly.webhook import post, webhook_url
 from profiler.nightly.words import described
 from profiler.versions import own_version
 
+POLL_S: Final = 5.0
+"""Pause between two looks at what workers have done."""
 LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -48,6 +50,7 @@ class NightCall:
         config: What a night does.
         label: Label of the night.
         enqueue: Whether workers of a fleet measure, and not this machine.
+        wait_s: How long to wait for them, in seconds.
     """
 
     repository: Repository
@@ -55,6 +58,7 @@ class NightCall:
     config: NightConfig
     label: str
     enqueue: bool = False
+    wait_s: float = 0.0
 
     def report(self) -> Mapping[str, Any]:
         """The report of the night as JSON: measured now, or as it was if the night is done already.
@@ -83,12 +87,16 @@ class NightCall:
         status: RunStatus = "interrupted"
         try:
             run = NightRun(self.label, targets, self.config, self._bench(records), records)
+            found = run.run()
+            while run.waiting and time.monotonic() - began_s < self.wait_s:
+                time.sleep(POLL_S)
+                found = run.run()
             report = NightReport(
                 night=self.label,
                 began_at=began_at.isoformat(timespec="seconds"),
                 took_s=0.0,
                 false_alarms=self.config.judging.false_alarms,
-                targets=run.run(),
+                targets=found,
                 waiting=run.waiting,
                 retention=self._forget(began_at),
                 version=own_version().get("hyctas", ""),

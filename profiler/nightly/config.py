@@ -41,7 +41,7 @@ class JudgingConfig:
     screen: float = 0.1
     witnesses: int = 3
     second_look: int = 8
-    history: int = 5
+    history: int = 10
     window: int = 30
 
 

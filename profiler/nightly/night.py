@@ -102,8 +102,13 @@ class NightRun:
     _errors: dict[str, str] = field(default_factory=dict)
 
     def run(self) -> tuple[TargetReport, ...]:
-        """Go through all of it; what fails on one target does not keep the others from their night."""
+        """Go through all of it; what fails on one target does not keep the others from their night.
+
+        May be called again, after workers have done more.
+        """
         judging = self.config.judging
+        self.waiting = 0
+        self._errors.clear()
         for target in self.targets:
             self._look(target, 1, judging.witnesses)
         verdicts = self._first_verdicts()

@@ -46,11 +46,15 @@ def _headline(report: Mapping[str, Any]) -> str:
     failed = sum(bool(target["error"]) for target in report["targets"])
     parts = [
         f"{slower} got slower" if slower else "Nothing got slower",
-        *([f"{broken} do not run any more"] if broken else []),
-        *([f"{failed} targets could not be measured"] if failed else []),
-        *([f"{report['waiting']} jobs are not done yet"] if report["waiting"] else []),
+        *([f"{_many(broken, 'canary does', 'canaries do')} not run any more"] if broken else []),
+        *([f"{_many(failed, 'target', 'targets')} could not be measured"] if failed else []),
+        *([f"{_many(report['waiting'], 'job is', 'jobs are')} not done yet"] if report["waiting"] else []),
     ]
     return "; ".join(parts) + "."
+
+
+def _many(count: int, one: str, more: str) -> str:
+    return f"{count} {one if count == 1 else more}"
 
 
 def _target(target: Mapping[str, Any]) -> str:
@@ -108,7 +112,7 @@ def _foot(report: Mapping[str, Any]) -> str:
     told = f" Forgotten: {forgotten}." if forgotten else ""
     return (
         f"<footer><p>hyctas {escape(report['version'])}.{escape(told)} Dots are earlier nights, rings the processes of "
-        "tonight; the band is what a quiet night stays in. Changes are to the median of earlier nights.</p></footer>"
+        "tonight; the band is what a quiet night stays in. Changes are to the mean of earlier nights.</p></footer>"
     )
 
 
