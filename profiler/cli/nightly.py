@@ -16,7 +16,7 @@ from db.option import DATABASE_VARIABLE
 from db.repository import Repository
 from profiler.cli.nightly_call import NightCall
 from profiler.device import LocalMachine
-from profiler.nightly.config import read_config
+from profiler.nightly.config_file import read_config
 from profiler.nightly.words import described
 
 EXIT_REGRESSION: Final = 3

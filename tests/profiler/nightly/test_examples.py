@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from hyctas.commands import COMMANDS
-from profiler.nightly.config import NightConfig, read_config
+from profiler.nightly.config import NightConfig
+from profiler.nightly.config_file import read_config
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "nightly"
 

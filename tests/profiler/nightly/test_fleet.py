@@ -108,7 +108,7 @@ def test_night_is_enqueued_once_and_judged_when_workers_are_done(config: Path, u
         first = night(config, "one", "--wait", "2")
         assert (first["state"], first["targets"][0]["processes"]["first_look"]) == ("quiet", 2)
         assert first["targets"][0]["filled"]["remaining"] == 2
-        name = measured_before(url, target, slower=0.2)
+        name = measured_before(url, target, slower=0.01)
         slower = night(config, "two", "--wait", "2", code=3)
     (found,) = slower["targets"]
     assert found["slower"] == [name]

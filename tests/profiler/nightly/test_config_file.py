@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from hyctas.errors import InvalidInput
-from profiler.nightly.config import NightConfig, read_config
+from profiler.nightly.config import NightConfig
+from profiler.nightly.config_file import read_config
 
 TARGET = '[[targets]]\nname = "onnxruntime-fp32-t1"\n'
 
