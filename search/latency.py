@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 from hyctas.architecture import Architecture
 from hyctas.client import Client
-from hyctas.errors import ConnectionFailed, InvalidInput, PredictorUnavailable, ServerUnavailable
+from hyctas.errors import ConnectionFailed, InsufficientData, InvalidInput, PredictorUnavailable, ServerUnavailable
 from hyctas.prediction import Prediction
 
 log = logging.getLogger(__name__)
@@ -128,6 +128,7 @@ class RemoteLatency:
 
         Raises:
             PredictorUnavailable: The server did not answer for as long as patience lasts.
+            InsufficientData: Its model knows too little to tell a latency at all.
             HyctasError: It refuses the question, such as for a model that it does not have.
         """
         unknown = list({a.key: a for a in architectures if a.key not in self._known}.values())
@@ -140,9 +141,11 @@ class RemoteLatency:
 
     def _ask(self, target: str, model_id: str | None, architectures: Sequence[Architecture]) -> list[Prediction]:
         until = self._pin.measured_until
-        return self._patiently(
+        found = self._patiently(
             lambda: list(self._client.predict_all(target, architectures, model_id=model_id, measured_until=until))
         )
+        check_positive(target, found)
+        return found
 
     def _newest_model(self, target: str, example: Architecture) -> str | None:
         """The model that answers about a network that counts as never measured."""
@@ -170,3 +173,17 @@ class RemoteLatency:
                 if waited:
                     self._say(f"the predictor is back after {waited:.0f} s")
                 return answer
+
+
+def check_positive(target: str, predictions: Sequence[Prediction]) -> None:
+    """Refuse a model that knows so few operators that networks seem to take no time.
+
+    Raises:
+        InsufficientData: A latency is not above 0.
+    """
+    nothing = [prediction for prediction in predictions if prediction.latency_s <= 0.0]
+    if nothing:
+        raise InsufficientData(
+            f"{target}: {len(nothing)} of {len(predictions)} networks are predicted to take no time, since model "
+            f"{nothing[0].model_id} knows none of their operators: run 'hyctas profile operators', then 'hyctas train'"
+        )

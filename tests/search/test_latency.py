@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -10,9 +11,9 @@ import numpy as np
 import pytest
 
 from hyctas.client import Client, Retries
-from hyctas.errors import InvalidInput, PredictorUnavailable, UnknownModel, UnknownTarget
+from hyctas.errors import InsufficientData, InvalidInput, PredictorUnavailable, UnknownModel, UnknownTarget
 from hyctas.sampling import sample_structured
-from search.latency import Patience, Pin, RemoteLatency
+from search.latency import Patience, Pin, RemoteLatency, check_positive
 from tests.search.stand_in_device import StandInDevice
 from tests.search.world import FAST, NETWORKS, SLOW, SPACE, Served, add_models, law_s
 
@@ -136,3 +137,12 @@ def test_nothing_is_asked_about_nothing(server: Served) -> None:
 def test_times_that_are_none_are_refused(times: dict[str, float]) -> None:
     with pytest.raises(InvalidInput, match="patience"):
         Patience(**times)
+
+
+def test_model_that_knows_no_operator_is_refused(server: Served) -> None:
+    with Client(server.url) as client:
+        known = client.predict(FAST.name, SAMPLE[0])
+    check_positive(FAST.name, [known])
+    nothing = dataclasses.replace(known, latency_s=0.0, low_s=0.0)
+    with pytest.raises(InsufficientData, match="1 of 2 networks are predicted to take no time"):
+        check_positive(FAST.name, [known, nothing])
