@@ -5,7 +5,7 @@
     <model_id>/
         manifest.json     schema version, target, facts, SHA-256 of every other file
         knowledge.json    prior, intervals, trained range, expected error
-        operators.json    measured operator costs
+        operators.json    operator costs, measured and borrowed
         booster.json      the correction in XGBoost's own format, if there is one
         estimator.npz     the estimator of unmeasured operator costs, if there is one
 
@@ -41,7 +41,9 @@ from predictor.prior import AdditivePrior
 
 T = TypeVar("T")
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
+"""What is written. Version 1 had no borrowed costs; it is read as it was."""
+READABLE_VERSIONS: Final = (1, 2)
 MANIFEST: Final = "manifest.json"
 _ID_LENGTH: Final = 16
 
@@ -61,6 +63,7 @@ class _PricedPart(msgspec.Struct, frozen=True):
     part: Part
     cost_s: float
     entry: str = ""
+    borrowed: bool = False
 
 
 class _Manifest(msgspec.Struct, frozen=True):
@@ -108,10 +111,10 @@ def load_predictor(path: Path) -> Predictor:
     if not found.startswith(path.name):
         raise ChecksumMismatch(str(path / MANIFEST), f"{path.name}…", found)
     manifest = _decode(manifest_bytes, _Manifest, path / MANIFEST)
-    if manifest.schema_version != SCHEMA_VERSION:
+    if manifest.schema_version not in READABLE_VERSIONS:
         raise ArtifactError(
             f"{path}: schema version {manifest.schema_version} is unknown; "
-            f"this hyctas reads {SCHEMA_VERSION}; train again"
+            f"this hyctas reads {' and '.join(map(str, READABLE_VERSIONS))}; train again"
         )
     files = {name: _checked(path / name, checksum) for name, checksum in manifest.files.items()}
     return Predictor(_knowledge(manifest, files, path), model_id=path.name)
@@ -132,6 +135,7 @@ def _files(knowledge: Knowledge) -> dict[str, bytes]:
         weights, strength, knowledge.intervals, knowledge.trained, knowledge.expected_error, free_kinds
     )
     parts = [_PricedPart(part, cost_s, costs.entries.get(part, "")) for part, cost_s in costs.measured.items()]
+    parts += [_PricedPart(part, cost_s, borrowed=True) for part, cost_s in costs.borrowed.items()]
     files = {"knowledge.json": _json(content), "operators.json": _json(parts)}
     if knowledge.latency.correction is not None:
         files["booster.json"] = knowledge.latency.correction.booster
@@ -152,10 +156,11 @@ def _knowledge(manifest: _Manifest, files: Mapping[str, bytes], path: Path) -> K
     return Knowledge(
         target=manifest.target,
         costs=OperatorCosts(
-            {priced.part: priced.cost_s for priced in parts},
+            {priced.part: priced.cost_s for priced in parts if not priced.borrowed},
             None if estimator is None else OperatorEstimator.from_arrays(_unpack(estimator, path / "estimator.npz")),
             {priced.part: priced.entry for priced in parts if priced.entry},
             frozenset(content.free_kinds),
+            {priced.part: priced.cost_s for priced in parts if priced.borrowed},
         ),
         latency=Latency(prior, None if booster is None else Correction.from_booster(booster)),
         trained=content.trained,

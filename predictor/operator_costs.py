@@ -38,17 +38,21 @@ class OperatorCosts:
         estimator: Costs of other parts; None where too little was measured.
         entries: Of parts whose cost stands in a published table, the key there.
         free_kinds: Kinds that such a table counts nothing for.
+        borrowed: Seconds by part as known targets have it (:mod:`predictor.transfer`): an estimate, the first choice.
     """
 
     measured: Mapping[Part, float]
     estimator: OperatorEstimator | None
     entries: Mapping[Part, str] = field(default_factory=dict)
     free_kinds: frozenset[str] = frozenset()
+    borrowed: Mapping[Part, float] = field(default_factory=dict)
 
     def cost(self, part: Part) -> OperatorCost:
         """Cost of `part`; zero with source ``unknown`` if nothing is known."""
         if (cost_s := self.measured.get(part)) is not None:
             return OperatorCost(cost_s, "measured")
+        if (cost_s := self.borrowed.get(part)) is not None:
+            return OperatorCost(cost_s, "estimated")
         if part.kind in self.free_kinds:
             return OperatorCost(0.0, "free")
         if self.estimator is None:

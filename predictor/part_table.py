@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from hyctas.parts import Part
-from predictor.operator_costs import OperatorCosts, Source
+from predictor.operator_costs import OperatorCost, Source
 from predictor.part_features import FEATURES, KINDS, part_features
 
 Array = npt.NDArray[np.float64]
@@ -38,14 +38,21 @@ _BYTES: Final = tuple(position for position, name in enumerate(FEATURES) if name
 _OVERALL: Final = tuple(FEATURES.index(name) for name in OVERALL)
 
 
+class PartCosts(Protocol):
+    """Whatever says what a part costs."""
+
+    def cost(self, part: Part) -> OperatorCost:
+        """Cost of `part`."""
+
+
 class PartTable:
     """Rows of parts, grown as parts are first seen.
 
     Args:
-        costs: Operator costs of the target.
+        costs: What parts cost on the target.
     """
 
-    def __init__(self, costs: OperatorCosts) -> None:
+    def __init__(self, costs: PartCosts) -> None:
         self._costs = costs
         self._row_of: dict[Part, int] = {}
         self._matrix = np.zeros((256, len(COLUMNS)))
@@ -69,14 +76,15 @@ class PartTable:
         if row == len(self._matrix):
             self._matrix = np.concatenate([self._matrix, np.zeros_like(self._matrix)])
         cost = self._costs.cost(part)
-        self._matrix[row] = _vector(part, cost.cost_s)
+        self._matrix[row] = part_vector(part, cost.cost_s)
         self.parts.append(part)
         self.sources.append(cost.source)
         self._row_of[part] = row
         return row
 
 
-def _vector(part: Part, cost_s: float) -> Array:
+def part_vector(part: Part, cost_s: float) -> Array:
+    """Additive features of one part whose operator cost is so many seconds, in the order of :data:`COLUMNS`."""
     features = part_features(part)
     vector = np.zeros(len(COLUMNS))
     start = KINDS.index(part.kind) * len(PER_KIND)

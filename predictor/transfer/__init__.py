@@ -1,0 +1,1 @@
+"""What targets that are known already teach about a new one."""
