@@ -1,9 +1,9 @@
 """The data set of :mod:`benchmarks.onboarding`: networks and operators measured once on several targets.
 
-Wall time on a machine that others use tells what the others do, so this data set holds CPU time: all targets run on one
-thread, and a run that waits for the CPU costs none. Engines are cycled in random order within a block, one run thrown
-away after each switch, as in the protocol of the profiler. Each target is measured in processes of its own, and results are
-appended to ``<target>.jsonl`` block by block: collecting goes on where it stopped.
+Wall time on a machine that others use tells what the others do, so this data set holds CPU time: all targets run on
+one thread, and a run that waits for the CPU costs none. Engines are cycled in random order within a block, one run
+thrown away after each switch, as in the protocol of the profiler. Each target is measured in processes of its own, and
+results are appended to ``<target>.jsonl`` block by block: collecting goes on where it stopped.
 """
 
 from __future__ import annotations

@@ -27,6 +27,9 @@ COMMANDS: Final[Mapping[str, CommandSource]] = MappingProxyType(
         "arch": CommandSource("hyctas.cli", "Show, sample and export architectures."),
         "profile": CommandSource("profiler.cli", "Measure operators or whole networks on this machine."),
         "measurements": CommandSource("db.cli", "List measurements; export and import them."),
+        "onboard": CommandSource(
+            "profiler.cli.onboarding", "Take a target from nothing to a usable predictor in one command."
+        ),
         "import": CommandSource("db.cli", "Take in what others measured: tables of operators and networks."),
         "train": CommandSource("predictor.cli", "Learn the latency of a target from its measurements."),
         "evaluate": CommandSource("predictor.cli", "Score a registered model on other measurements."),

@@ -3,8 +3,8 @@
 The surrogate is a linear model. The latency of a network, relative to what is expected, is a sum over kinds of parts of
 the share that the kind is expected to take times an unknown factor near one. Measuring a network tells about the
 factors of its kinds together; measuring an operator tells about one. What is worth measuring is what most lowers the
-variance of predictions over the whole pool of networks, by second of measuring (transductive experimental design: Yu, Bi
-and Tresp, "Active Learning via Transductive Experimental Design", 2006). It depends on features alone, never on
+variance of predictions over the whole pool of networks, by second of measuring (transductive experimental design: Yu,
+Bi and Tresp, "Active Learning via Transductive Experimental Design", 2006). It depends on features alone, never on
 measured latencies, so the choice cannot chase noise.
 """
 
@@ -40,9 +40,7 @@ class Candidates:
     noise: Array
 
 
-def most_informative(
-    candidates: Candidates, pool: Array, *, known: Array, known_noise: Array, count: int
-) -> list[int]:
+def most_informative(candidates: Candidates, pool: Array, *, known: Array, known_noise: Array, count: int) -> list[int]:
     """Choose candidates one after the other, each the one that teaches most by second given those before it.
 
     Args:

@@ -44,6 +44,11 @@ class Intervals:
     by_branches: Mapping[int, float]
     networks: int
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether enough networks calibrated for the half-width to mean something."""
+        return _rank(self.networks, self.coverage) <= self.networks
+
     def half_width(self, branches: int) -> float:
         """Half-width for networks with so many branches."""
         return self.by_branches.get(branches, self.overall)
@@ -70,5 +75,10 @@ def calibrate_intervals(scores: Array, branches: Sequence[int], *, coverage: flo
 
 def conformal_quantile(scores: Array, coverage: float) -> float:
     """The ``ceil((n + 1) * coverage)``-th smallest score; the uncalibrated half-width if n is too small for that."""
-    rank = math.ceil((len(scores) + 1) * coverage)
+    rank = _rank(len(scores), coverage)
     return float(np.sort(scores)[rank - 1]) if rank <= len(scores) else max(UNCALIBRATED, float(max(scores, default=0)))
+
+
+def _rank(count: int, coverage: float) -> int:
+    """Which of `count` scores, smallest first, is the half-width; more than `count` where they are too few."""
+    return math.ceil((count + 1) * coverage)

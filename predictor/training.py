@@ -119,9 +119,7 @@ def _learn_borrowing(
     return _Learned(found.costs, found.latency, found.left_out_s, found.additive_s, error, facts)
 
 
-def _known(
-    target: str, networks: Sequence[NetworkSample], learned: _Learned, facts: Mapping[str, object]
-) -> Knowledge:
+def _known(target: str, networks: Sequence[NetworkSample], learned: _Learned, facts: Mapping[str, object]) -> Knowledge:
     latency_s = _latencies(networks)
     calibrating = np.array([sample.calibrates for sample in networks])
     branches = [len(sample.architecture.branches) for sample in networks if sample.calibrates]

@@ -8,6 +8,7 @@ a reference must beat taking none: both run on the host, where they still sound 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
@@ -22,6 +23,8 @@ from hyctas.target import Target
 from profiler.session import Session, SessionSettings
 
 DEFAULT_PROCESSES: Final = 7
+MIN_PROCESSES: Final = 2
+"""With fewer nothing is known about the error between processes."""
 CLEARLY_BETTER: Final = 0.8
 """Share of the other's error that the choice which is not the default must stay under."""
 BUSY_MACHINE: Final = 0.05
@@ -63,6 +66,7 @@ def calibrate(
     processes: int = DEFAULT_PROCESSES,
     seed: int = 0,
     build_limit_s: float | None = None,
+    budget_s: float | None = None,
     on_process: Callable[[int], None] = lambda finished: None,
 ) -> Calibration:
     """Measure the references of `target`.
@@ -73,6 +77,7 @@ def calibrate(
         processes: How many processes to measure in, at least 2.
         seed: For the order of rounds.
         build_limit_s: See :class:`profiler.session.SessionSettings`.
+        budget_s: Seconds that the processes should take together; two are measured in any case.
         on_process: Told how many processes are finished.
 
     Raises:
@@ -81,7 +86,11 @@ def calibrate(
     """
     protocol = Protocol(min_rounds=7, max_rounds=7)
     runs, reference_id = [], ""
+    begun_s = time.monotonic()
     for process in range(processes):
+        elapsed_s = time.monotonic() - begun_s
+        if budget_s is not None and process >= MIN_PROCESSES and elapsed_s * (process + 1) / process > budget_s:
+            break
         settings = SessionSettings(target, protocol, "none", seed + process, build_limit_s=build_limit_s)
         with Session(settings) as session:
             reference_id = session.reference_id
@@ -99,7 +108,7 @@ def calibrate(
         normaliser=choose_normaliser(errors, on_gpu=target.on_gpu),
         process_error=errors,
         reference_id=reference_id,
-        processes=processes,
+        processes=len(runs),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +13,6 @@ import typer
 
 from db.engine import DEFAULT_URL
 from db.option import Db
-from db.records import ModelRecord
 from db.repository import Repository
 from hyctas.architecture import Architecture, ArchitectureDefaults
 from hyctas.architecture_options import read_architecture_file, with_settings
@@ -24,12 +22,13 @@ from hyctas.fasterseg_table import check_release_lookup
 from hyctas.prediction import Prediction
 from hyctas.prediction_json import prediction_to_json
 from hyctas.target import Target
-from predictor.artifact import SCHEMA_VERSION, load_predictor, manifest_sha256, save_predictor
+from predictor.artifact import save_predictor
 from predictor.cli.admission import DEFAULT_TOLERANCE, Admission, admit
 from predictor.cli.data import read_data, read_measured, read_networks, read_noise_floor
+from predictor.cli.lending import Borrow, read_lenders
+from predictor.cli.registering import load_model, register_model
 from predictor.evaluation import Evaluation, evaluate, evaluate_beside_baselines, repeated_splits
 from predictor.measured import measured_prediction
-from predictor.model import Predictor
 from predictor.presentation import described_evaluation, described_prediction
 from predictor.samples import NetworkSample
 from predictor.training import train as learn
@@ -50,6 +49,10 @@ def train(
     target: TargetName = "onnxruntime-fp32-t1",
     train_run: Annotated[list[int] | None, typer.Option(help="Train on networks of this run; repeatable.")] = None,
     held_out_run: Annotated[list[int] | None, typer.Option(help="Score on networks of this run; repeatable.")] = None,
+    borrow: Annotated[
+        Borrow,
+        typer.Option(help="Take what parts cost from other targets of the database, where that predicts better."),
+    ] = "auto",
     splits: Annotated[int, typer.Option(min=0, help="Random half/half splits over all networks for error bars.")] = 0,
     out: Annotated[Path, typer.Option(help="Folder of model artifacts.")] = Path("models"),
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds and data give equal models.")] = 0,
@@ -80,7 +83,16 @@ def train(
         found = repository.target_named(target)
         data = read_data(repository, found, train_runs=train_run, held_out_runs=held_out_run, seed=seed)
         facts = {"runs": train_run, "held_out_runs": held_out_run}
-        knowledge = learn(found.name, data.training, data.operators, free_kinds=data.free_kinds, seed=seed, facts=facts)
+        lenders = read_lenders(repository, found, data.training, seed=seed) if borrow == "auto" else []
+        knowledge = learn(
+            found.name,
+            data.training,
+            data.operators,
+            free_kinds=data.free_kinds,
+            lenders=lenders,
+            seed=seed,
+            facts=facts,
+        )
         evaluation = evaluate_beside_baselines(knowledge, data.training, data.held_out) if data.held_out else None
         everything = [*data.training, *data.held_out]
         bars = (
@@ -96,7 +108,7 @@ def train(
             _tell_refused(found, admitted, metrics, as_json=as_json)
             return
         path = save_predictor(knowledge, out).resolve()
-        registered = _register(repository, found, path, metrics, dict(knowledge.facts))
+        registered = register_model(repository, found, path, metrics, dict(knowledge.facts))
     compared = {} if admitted is None else {"registered": True, "comparison": admitted.document}
     if as_json:
         typer.echo(json.dumps({"model_id": path.name, "target": found.name, "path": str(path), **metrics, **compared}))
@@ -120,7 +132,7 @@ def score_model(
     Without --run on all networks but those that a search chose, since these are no random sample.
     """
     with Repository.open(db, create=False) as repository:
-        predictor = _load(repository, model)
+        predictor = load_model(repository, model)
         target = repository.target_named(predictor.target)
         found = read_networks(repository, target, run)
         floor = read_noise_floor(repository, target)
@@ -179,7 +191,7 @@ def _predict_here(networks: Sequence[Architecture], question: Question, db: str)
             if latest is None:
                 raise InsufficientData(f"no model of {target} is registered: run 'hyctas train --target {target}'")
             model = latest.model_id
-        predictor = _load(repository, model)
+        predictor = load_model(repository, model)
         measured = read_measured(repository, target)
     predictions = predictor.predict(networks, breakdown=question.breakdown, release_lookup=question.release_lookup)
     if question.breakdown or question.release_lookup:
@@ -210,32 +222,6 @@ def _tell_refused(target: Target, admitted: Admission, metrics: Mapping[str, Any
         typer.echo(f"no model was registered for {target.name}: {admitted.reason}")
 
 
-def _load(repository: Repository, model: str) -> Predictor:
-    """A model by its path, or by its id."""
-    path = Path(model)
-    return load_predictor(path if path.is_dir() else Path(repository.model(model).path))
-
-
-def _register(
-    repository: Repository, target: Target, path: Path, metrics: Mapping[str, Any], facts: Mapping[str, Any]
-) -> bool:
-    """Register an artifact; False if the very same was registered before."""
-    if any(record.model_id == path.name for record in repository.models(target)):
-        return False
-    record = ModelRecord(
-        model_id=path.name,
-        target=target,
-        path=str(path),
-        sha256=manifest_sha256(path),
-        created_at=datetime.now(UTC),
-        schema_version=SCHEMA_VERSION,
-        metrics=metrics,
-        training=facts,
-    )
-    repository.add_model(record)
-    return True
-
-
 def _evaluation_json(evaluation: Evaluation | None, floor: float | None) -> dict[str, Any]:
     document = {"noise_floor": floor, "evaluation": None if evaluation is None else asdict(evaluation)}
     return {name: _finite(value) for name, value in document.items()}
@@ -259,4 +245,7 @@ def _choices(facts: Mapping[str, object]) -> str:
         return "a network takes the sum of its operators"
     trees = facts.get("correction")
     boosted = f"boosted correction {trees}" if trees else "no boosted correction (it did not help)"
-    return f"prior shrunk by {facts.get('prior_strength')}, {boosted}"
+    lent = facts.get("borrowed")
+    weights = ", ".join(f"{weight:.3g} x {target}" for target, weight in lent.items()) if isinstance(lent, dict) else ""
+    borrowed = f"; costs of parts are {weights}" if weights else ""
+    return f"prior shrunk by {facts.get('prior_strength')}, {boosted}{borrowed}"

@@ -64,10 +64,14 @@ def read_data(
         training = [sample for sample in networks if sample.architecture.key not in unseen]
     else:
         training, held_out = _split(networks, seed)
-    entries = _table_entries(repository, target)
-    operators = [*_operators(repository, target), *entries]
-    free_kinds = FREE_KINDS if entries else frozenset[str]()
+    operators, free_kinds = read_operators(repository, target)
     return Data(training, held_out, operators, free_kinds, read_noise_floor(repository, target))
+
+
+def read_operators(repository: Repository, target: Target) -> tuple[list[OperatorSample], frozenset[str]]:
+    """Operators to learn from, and the kinds that a published table among them counts nothing for."""
+    entries = _table_entries(repository, target)
+    return [*_operators(repository, target), *entries], FREE_KINDS if entries else frozenset()
 
 
 def read_networks(repository: Repository, target: Target, runs: Collection[int] | None) -> list[NetworkSample]:

@@ -71,11 +71,7 @@ def borrow(
         learned.choice,
         learned.left_out_s,
         learned.latency.prior.latency_s(lent.mixed(learned.mixture)),
-        {
-            lender.target: float(weight)
-            for lender, weight in zip(lenders, learned.mixture, strict=True)
-            if weight > 0.0
-        },
+        {lender.target: float(weight) for lender, weight in zip(lenders, learned.mixture, strict=True) if weight > 0.0},
     )
 
 

@@ -1,8 +1,8 @@
 """Learning a new target with the help of lenders.
 
-What a part costs on the new target is a mixture of what it adds on the lenders (:mod:`predictor.transfer.mixture`). From there
-on the target is learned like any other: the additive prior is shrunk towards the sum of those costs, so that a few
-networks correct whole kinds of operators, and many networks correct everything.
+What a part costs on the new target is a mixture of what it adds on the lenders (:mod:`predictor.transfer.mixture`).
+From there on the target is learned like any other: the additive prior is shrunk towards the sum of those costs, so that
+a few networks correct whole kinds of operators, and many networks correct everything.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class LentFeatures:
 
     def mixed(self, weights: Array) -> Array:
         """Features under a mixture of the lenders' costs, (networks, columns)."""
-        features = self.by_lender[0].copy()
+        features: Array = self.by_lender[0].copy()
         features[:, _COSTS] = np.tensordot(weights, self.by_lender[:, :, _COSTS], axes=1)
         return features
 

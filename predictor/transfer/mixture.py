@@ -35,7 +35,7 @@ def fit_mixture(lent_s: Array, latency_s: Array) -> Array:
 
 
 def scaled_copy(lent_s: Array, latency_s: Array) -> Array:
-    """The lender whose latencies are most nearly proportional to the measured ones, scaled; the others weigh nothing."""
+    """The lender whose latencies are most nearly proportional to the measured ones, scaled; others weigh nothing."""
     log_ratio = np.log(latency_s[:, None] / lent_s)
     scale, spread = np.exp(log_ratio.mean(axis=0)), log_ratio.std(axis=0)
     best = int(np.argmin(spread))

@@ -1,0 +1,180 @@
+"""The loop of onboarding: pick a block, measure it, learn, tell how good that is; until the budget is used."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+import numpy as np
+
+from hyctas.architecture import Architecture
+from hyctas.errors import MeasuringError
+from hyctas.lowering import lower
+from hyctas.measurement import Calibration, Status
+from hyctas.sampling import sample_structured
+from hyctas.space import SearchSpace
+from hyctas.workload import Workload
+from predictor.knowledge import Knowledge
+from predictor.transfer.lenders import Lender
+from profiler.cli.onboarding.bench import Measured
+from profiler.cli.onboarding.picking import Pool, make_pool, next_block
+from profiler.cli.onboarding.values import Block, Point, Request
+from profiler.summary import ProfileSummary
+
+POOL: Final = 240
+"""Networks to pick from."""
+BLOCK: Final = 10
+"""Networks that are measured between two fits."""
+LEARNING_SHARE: Final = 0.05
+"""Share of the budget that is kept for learning at the end."""
+UNKNOWN_PACE_S: Final = 3.0
+"""Seconds that a network is taken to need before any was measured."""
+
+
+class Machine(Protocol):
+    """What is onboarded; see :class:`profiler.cli.onboarding.bench.Bench`."""
+
+    def used_s(self) -> float:
+        """Seconds that earlier attempts used."""
+
+    def points(self) -> list[Point]:
+        """How far they had come."""
+
+    def calibrate(self, remaining_s: float) -> Calibration:
+        """The target's calibration."""
+
+    def statuses(self) -> Mapping[str, Status]:
+        """How each measured workload ended, by key."""
+
+    def measure(self, block: Block, calibration: Calibration, *, budget_s: float) -> Measured:
+        """Measure a block."""
+
+    def finish(self, measured: Measured, point: Point) -> None:
+        """End the runs of a block."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What the measurements that are stored teach, and how many they are.
+
+    Attributes:
+        knowledge: What was learned; None where there are too few.
+        operators: Operators with a stable result.
+        networks: Networks likewise.
+        drawn: Those of them that chance picked.
+    """
+
+    knowledge: Knowledge | None
+    operators: int
+    networks: int
+    drawn: int
+
+
+@dataclass(frozen=True, eq=False)
+class Onboarded:
+    """What came of onboarding.
+
+    Attributes:
+        knowledge: What was learned; None where too little was measured.
+        curve: How far it had come after each block, earlier attempts first.
+        interrupted: Whether it was stopped from outside.
+    """
+
+    knowledge: Knowledge | None
+    curve: Sequence[Point]
+    interrupted: bool
+
+
+@dataclass
+class Onboarding:
+    """One attempt at a request.
+
+    Attributes:
+        request: What is asked for.
+        machine: What is onboarded.
+        lenders: Known targets.
+        learn: Learns from everything that is stored.
+        on_point: Told how far it came after each block.
+        clock: Tells seconds.
+    """
+
+    request: Request
+    machine: Machine
+    lenders: Sequence[Lender]
+    learn: Callable[[], Lesson]
+    on_point: Callable[[Point], None]
+    clock: Callable[[], float] = time.monotonic
+
+    def run(self) -> Onboarded:
+        """Go on until the budget, the networks asked for or the pool are used up.
+
+        Raises:
+            RuntimeUnavailable: The runtime cannot be opened.
+            MeasuringError: Nothing of the first block ran.
+        """
+        begun_s = self.clock() - self.machine.used_s()
+        budget_s = self.request.budget_s * (1.0 - LEARNING_SHARE)
+        curve = self.machine.points()
+        for point in curve:
+            self.on_point(point)
+        calibration = self.machine.calibrate(budget_s - (self.clock() - begun_s))
+        pool = make_pool(self._networks(), self.lenders)
+        keys = [Workload(lower(network)).key for network in pool.networks]
+        knowledge, interrupted, pace_s = None, False, UNKNOWN_PACE_S
+        while not interrupted:
+            remaining_s = budget_s - (self.clock() - begun_s)
+            block = self._next(pool, keys, min(BLOCK, int(remaining_s / pace_s)), curve)
+            if not block.size:
+                break
+            started_s = self.clock()
+            measured = self.machine.measure(block, calibration, budget_s=remaining_s)
+            pace_s = (self.clock() - started_s) / block.size
+            interrupted = measured.summary.interrupted
+            _check_any_ran(measured.summary)
+            knowledge, point = self._learned(begun_s)
+            self.machine.finish(measured, point)
+            curve.append(point)
+            self.on_point(point)
+        if knowledge is None:
+            knowledge, _ = self._learned(begun_s)
+        return Onboarded(knowledge, curve, interrupted)
+
+    def _networks(self) -> Sequence[Architecture]:
+        r = self.request
+        space = SearchSpace(name=r.settings.space, depth=r.depth)
+        return sample_structured(space, np.random.default_rng(r.seed), POOL, r.settings)
+
+    def _next(self, pool: Pool, keys: Sequence[str], count: int, curve: Sequence[Point]) -> Block:
+        """The next block; empty where nothing more is to be measured."""
+        if self.request.networks is not None:
+            count = min(count, self.request.networks - (curve[-1].networks if curve else 0))
+        if count < 1:
+            return Block(())
+        statuses = self.machine.statuses()
+        tried = {position for position, key in enumerate(keys) if key in statuses}
+        return next_block(pool, tried, count, informed=self.request.picking == "informed")
+
+    def _learned(self, begun_s: float) -> tuple[Knowledge | None, Point]:
+        lesson = self.learn()
+        point = Point(self.clock() - begun_s, lesson.operators, lesson.networks, lesson.drawn)
+        if lesson.knowledge is None:
+            return None, point
+        error, intervals = lesson.knowledge.expected_error, lesson.knowledge.intervals
+        if intervals.calibrated:
+            width = float(np.expm1(intervals.overall))
+            point = replace(point, half_width=width, coverage=intervals.coverage)
+        return lesson.knowledge, point if error is None else replace(point, mape=error.mape)
+
+
+def _check_any_ran(summary: ProfileSummary) -> None:
+    """Refuse to go on where a whole block failed.
+
+    Raises:
+        MeasuringError: It did.
+    """
+    failed = sum(summary.failed.values())
+    if failed and not summary.measured and not summary.unstable:
+        reasons = "; ".join(f"{count} x {reason}" for reason, count in summary.failed.items())
+        raise MeasuringError(f"none of {failed} workloads ran: {reasons}")
