@@ -24,7 +24,7 @@ Array = npt.NDArray[np.float64]
 
 MIN_BORROWING: Final = 4
 """Networks of the new target under which not even the scale of what is borrowed is certain."""
-ESTIMATED_FROM: Final = 200
+ESTIMATED_FROM: Final = 100
 """Borrowed costs that the estimate at other sizes is fitted to: they are smooth, and fitting costs their cube."""
 
 

@@ -125,7 +125,7 @@ class Onboarding:
         knowledge, interrupted, pace_s = None, False, UNKNOWN_PACE_S
         while not interrupted:
             remaining_s = budget_s - (self.clock() - begun_s)
-            block = self._next(pool, keys, min(BLOCK, int(remaining_s / pace_s)), curve)
+            block = self._next(pool, keys, min(BLOCK, int(remaining_s / pace_s)))
             if not block.size:
                 break
             started_s = self.clock()
@@ -146,13 +146,13 @@ class Onboarding:
         space = SearchSpace(name=r.settings.space, depth=r.depth)
         return sample_structured(space, np.random.default_rng(r.seed), POOL, r.settings)
 
-    def _next(self, pool: Pool, keys: Sequence[str], count: int, curve: Sequence[Point]) -> Block:
+    def _next(self, pool: Pool, keys: Sequence[str], count: int) -> Block:
         """The next block; empty where nothing more is to be measured."""
+        statuses = self.machine.statuses()
         if self.request.networks is not None:
-            count = min(count, self.request.networks - (curve[-1].networks if curve else 0))
+            count = min(count, self.request.networks - sum(statuses.get(key) == "ok" for key in keys))
         if count < 1:
             return Block(())
-        statuses = self.machine.statuses()
         tried = {position for position, key in enumerate(keys) if key in statuses}
         return next_block(pool, tried, count, informed=self.request.picking == "informed")
 
