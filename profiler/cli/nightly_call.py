@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
@@ -138,8 +137,18 @@ class NightCall:
             before = now - timedelta(days=kept.rounds_days)
             done["measurements_without_rounds"] = self.repository.prune_rounds(CANARIES, before)
         if kept.reports_days is not None:
-            done["reports"] = _remove_old(self.config.reports, (now - timedelta(days=kept.reports_days)).timestamp())
+            done["reports"] = self._remove_reports((now - timedelta(days=kept.reports_days)).timestamp())
         return done
+
+    def _remove_reports(self, before_s: float) -> int:
+        """Delete reports of nights that were written before, and no other file; returns of how many nights."""
+        nights = {run.arguments["night"] for run in self.repository.runs() if run.kind == NIGHT} - {self.label}
+        found = [path for path in sorted(self.config.reports.glob("*.json")) if path.stem in nights]
+        old = [path for path in found if path.stat().st_mtime < before_s]
+        for path in old:
+            path.with_suffix(".html").unlink(missing_ok=True)
+            path.unlink()
+        return len(old)
 
     def _target(self, config: TargetConfig) -> NightTarget:
         """A target with its canaries.
@@ -180,12 +189,3 @@ def night_target(target: Target, config: TargetConfig) -> NightTarget:
         seed=config.seed,
     )
     return NightTarget(target, config, canaries)
-
-
-def _remove_old(folder: Path, before_s: float) -> int:
-    """Delete reports that were written before; returns how many nights."""
-    found = [path for path in folder.glob("*.json") if path.stat().st_mtime < before_s]
-    for path in found:
-        path.with_suffix(".html").unlink(missing_ok=True)
-        path.unlink()
-    return len(found)

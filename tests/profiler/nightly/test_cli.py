@@ -21,7 +21,7 @@ from hyctas.parts import Part
 from hyctas.target import Target
 from profiler.fleet.host_lock import HostLock
 from profiler.nightly.series import REFERENCE
-from tests.profiler.nightly.conftest import night, run
+from tests.profiler.nightly.conftest import add_table, night, run
 
 pytestmark = pytest.mark.slow
 
@@ -121,11 +121,7 @@ def test_accepted_speed_begins_a_new_history(config: Path, url: str, target: Tar
 
 
 def test_nobody_told_is_said_and_fails_nothing(config: Path) -> None:
-    config.write_text(
-        config.read_text().replace(
-            "[judging]", '[webhook]\nurl = "http://127.0.0.1:9/secret"\non = ["quiet"]\n[judging]'
-        )
-    )
+    add_table(config, '[webhook]\nurl = "http://127.0.0.1:9/secret"\non = ["quiet"]')
     report = night(config, "one")
     assert report["state"] == "quiet"
     assert "webhook at http://127.0.0.1: ConnectError" in report["webhook"]
@@ -186,12 +182,13 @@ def test_old_rounds_and_reports_are_dropped_and_said(config: Path, url: str, tar
     night(config, "one")
     for suffix in ("json", "html"):
         os.utime(tmp_path / "reports" / f"one.{suffix}", (0.0, 0.0))
-    config.write_text(
-        config.read_text().replace("[judging]", "[retention]\nrounds_days = 0\nreports_days = 1\n[judging]")
-    )
+    own = tmp_path / "reports" / "somebody's.json"
+    own.write_text("{}")
+    os.utime(own, (0.0, 0.0))
+    add_table(config, "[retention]\nrounds_days = 0\nreports_days = 1")
     report = night(config, "two")
     assert report["retention"] == {"measurements_without_rounds": 6, "reports": 1}
     assert sorted(path.name for path in (tmp_path / "reports").glob("*.html")) == ["two.html"]
-    assert report["targets"][0]["nights"] == 1
+    assert report["targets"][0]["nights"] == 1 and own.exists()
     with Repository.open(url) as repository:
         assert all(row.latency_s for row in repository.measurements(limit=None))
