@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from hyctas.measurement import Protocol
 from hyctas.sampling import sample_structured
 from hyctas.space import SearchSpace
 from predictor.training import HELD_OUT_SHARE, MIN_NETWORKS
-from profiler.cli.nightly_records import NightRecords
+from profiler.cli.nightly_records import NIGHT, NightRecords
 from profiler.nightly.config import NightConfig
 from profiler.nightly.night import NightTarget
 from profiler.nightly.report import Trained
@@ -53,7 +54,7 @@ def known(repository: Repository, target: NightTarget) -> Mapping[str, Known]:
 
 
 def new_since_training(repository: Repository, target: NightTarget) -> bool:
-    """Whether something to learn from was measured since the newest model was trained; or there is none yet."""
+    """Whether something was measured since a model was trained, registered or not; or there is no model yet."""
     measured = [
         *(row for _, row in repository.network_latencies(target.target)),
         *(row for _, row in repository.operator_latencies(target.target)),
@@ -61,7 +62,17 @@ def new_since_training(repository: Repository, target: NightTarget) -> bool:
     newest = repository.latest_model(target.target)
     if newest is None:
         return bool(measured)
-    return any(row.created_at > newest.created_at for row in measured)
+    since = max([newest.created_at, *_trained_at(repository, target)])
+    return any(row.created_at > since for row in measured)
+
+
+def _trained_at(repository: Repository, target: NightTarget) -> Iterator[datetime]:
+    """When nights before ended that trained a model of a target."""
+    for run in repository.runs():
+        if run.kind == NIGHT and run.finished_at is not None:
+            reports = run.summary.get("targets", ())
+            if any(report["target"] == target.target.name and report["trained"] for report in reports):
+                yield run.finished_at
 
 
 def _too_few(repository: Repository, target: NightTarget) -> str:

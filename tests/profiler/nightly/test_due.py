@@ -58,6 +58,7 @@ def test_predictor_is_registered_only_if_it_is_no_worse(config: Path, url: str, 
         store_networks(repository, target, wild, process="p2")
     refused = night(config, "three")["targets"][0]["trained"]
     assert not refused["registered"] and f"worse than {first['model_id']}" in refused["reason"]
+    assert night(config, "four")["targets"][0]["trained"] is None
     with Repository.open(url) as repository:
         assert [model.model_id for model in repository.models(target)] == [first["model_id"]]
     assert [path.name for path in (tmp_path / "models").iterdir()] == [first["model_id"]]
