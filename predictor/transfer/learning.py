@@ -19,7 +19,7 @@ from predictor.correction import choose_boosting, correction_inputs, fit_correct
 from predictor.learning import Choice, Latency
 from predictor.part_table import COST_COLUMNS
 from predictor.prior import fit_prior, fold_numbers
-from predictor.transfer.lenders import Lender, additive_features
+from predictor.transfer.lenders import Lending, additive_features
 from predictor.transfer.mixture import fit_mixture
 
 Array = npt.NDArray[np.float64]
@@ -52,7 +52,7 @@ class LentFeatures:
         return features
 
 
-def lent_features(lenders: Sequence[Lender], networks: Sequence[Architecture]) -> LentFeatures:
+def lent_features(lenders: Sequence[Lending], networks: Sequence[Architecture]) -> LentFeatures:
     """Features of networks by at least one lender."""
     return LentFeatures(np.stack([additive_features(lender, networks) for lender in lenders]))
 

@@ -22,6 +22,8 @@ Array = npt.NDArray[np.float64]
 
 MIN_NETWORKS: Final = 20
 """A target with fewer measured networks has nothing to lend."""
+RATIO_RANGE: Final = (0.2, 5.0)
+"""What an operator adds to a network over its latency alone; beyond, one of both was hardly measured."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +46,34 @@ class Lender:
         """What `part` adds to a network on this target, by what its networks taught: not what it costs alone."""
         vector = part_vector(part, self.costs.cost(part).cost_s)
         return OperatorCost(float((vector * self.prior.weights).sum()), "estimated")
+
+
+@dataclass(frozen=True, eq=False)
+class Repriced:
+    """A lender whose operators cost what they cost on the borrower.
+
+    Attributes:
+        lender: Says by how much an operator in a network differs from the operator measured for itself.
+        own: What operators cost on the borrower.
+    """
+
+    lender: Lender
+    own: OperatorCosts
+
+    @property
+    def target(self) -> str:
+        """Full name of the lender."""
+        return self.lender.target
+
+    def cost(self, part: Part) -> OperatorCost:
+        """The borrower's cost of `part`, times what networks make of such a cost on the lender."""
+        alone_s, in_network_s = self.lender.costs.cost(part).cost_s, self.lender.cost(part).cost_s
+        low, high = RATIO_RANGE
+        ratio = min(max(in_network_s / alone_s, low), high) if alone_s > 0.0 else 1.0
+        return OperatorCost(self.own.cost(part).cost_s * ratio, "estimated")
+
+
+Lending = Lender | Repriced
 
 
 def learn_lender(

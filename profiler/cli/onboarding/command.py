@@ -136,6 +136,7 @@ def _registered(repository: Repository, target: Target, onboarded: Onboarded, ou
         "path": str(path),
         "expected_error": error,
         "borrowed": knowledge.facts.get("borrowed", {}),
+        "repriced": bool(knowledge.facts.get("repriced", False)),
         "interrupted": onboarded.interrupted,
         "curve": curve,
     }
@@ -153,13 +154,21 @@ def _described_lenders(lenders: list[Lender], borrow: Borrow) -> str:
 
 
 def _described(document: dict[str, Any], db: str) -> str:
-    weights = ", ".join(f"{weight:.3g} x {name}" for name, weight in document["borrowed"].items())
     where = "" if db == DEFAULT_URL else " --db ..."
     lines = [
         f"model {document['model_id']} for {document['target']}: {document['path']}",
-        f"costs of parts are {weights}" if weights else "nothing is borrowed: its own measurements predict as well",
+        _described_borrowing(document),
         f"ask it: hyctas predict FILE --target {document['target']}{where}; serve it: hyctas serve{where}",
     ]
     if document["interrupted"]:
         lines.append("interrupted: run the same command again to go on where it stopped")
     return "\n".join(lines)
+
+
+def _described_borrowing(document: dict[str, Any]) -> str:
+    weights = ", ".join(f"{weight:.3g} x {name}" for name, weight in document["borrowed"].items())
+    if not weights:
+        return "nothing is borrowed: its own measurements predict as well"
+    if document["repriced"]:
+        return f"parts cost what they were measured or estimated at, times what networks make of it: {weights}"
+    return f"parts cost {weights}"

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 import numpy as np
 
 from hyctas.architecture import Architecture
 from hyctas.errors import MeasuringError
-from hyctas.lowering import lower
+from hyctas.lowering import lower, lower_part
 from hyctas.measurement import Calibration, Status
+from hyctas.parts import Part
 from hyctas.sampling import sample_structured
 from hyctas.space import SearchSpace
 from hyctas.workload import Workload
 from predictor.knowledge import Knowledge
 from predictor.transfer.lenders import Lender
 from profiler.cli.onboarding.bench import Measured
+from profiler.cli.onboarding.operators import next_operators, operators_of
 from profiler.cli.onboarding.picking import Pool, make_pool, next_block
 from profiler.cli.onboarding.values import Block, Point, Request
 from profiler.summary import ProfileSummary
@@ -27,6 +29,12 @@ POOL: Final = 240
 """Networks to pick from."""
 BLOCK: Final = 10
 """Networks that are measured between two fits."""
+FIRST_OPERATORS: Final = 40
+"""Operators that are measured beside the first block: enough to know what they cost on the target."""
+LATER_OPERATORS: Final = 10
+"""Operators beside each later block."""
+OPERATOR_PACE: Final = 0.4
+"""Time of an operator, with its chain, over that of a network."""
 LEARNING_SHARE: Final = 0.05
 """Share of the budget that is kept for learning at the end."""
 UNKNOWN_PACE_S: Final = 3.0
@@ -106,6 +114,10 @@ class Onboarding:
     learn: Callable[[], Lesson]
     on_point: Callable[[Point], None]
     clock: Callable[[], float] = time.monotonic
+    _keys: Sequence[str] = field(default=(), init=False)
+    """Workload keys of the pool."""
+    _shares: dict[Part, float] = field(default_factory=dict, init=False)
+    """Operators of the pool, and how much they matter."""
 
     def run(self) -> Onboarded:
         """Go on until the budget, the networks asked for or the pool are used up.
@@ -121,16 +133,17 @@ class Onboarding:
             self.on_point(point)
         calibration = self.machine.calibrate(budget_s - (self.clock() - begun_s))
         pool = make_pool(self._networks(), self.lenders)
-        keys = [Workload(lower(network)).key for network in pool.networks]
+        self._keys = [Workload(lower(network)).key for network in pool.networks]
+        self._shares = operators_of(pool.networks, self.lenders)
         knowledge, interrupted, pace_s = None, False, UNKNOWN_PACE_S
         while not interrupted:
             remaining_s = budget_s - (self.clock() - begun_s)
-            block = self._next(pool, keys, min(BLOCK, int(remaining_s / pace_s)))
+            block = self._next(pool, remaining_s / pace_s)
             if not block.size:
                 break
             started_s = self.clock()
             measured = self.machine.measure(block, calibration, budget_s=remaining_s)
-            pace_s = (self.clock() - started_s) / block.size
+            pace_s = (self.clock() - started_s) / _networks_worth(block)
             interrupted = measured.summary.interrupted
             _check_any_ran(measured.summary)
             knowledge, point = self._learned(begun_s)
@@ -146,15 +159,27 @@ class Onboarding:
         space = SearchSpace(name=r.settings.space, depth=r.depth)
         return sample_structured(space, np.random.default_rng(r.seed), POOL, r.settings)
 
-    def _next(self, pool: Pool, keys: Sequence[str], count: int) -> Block:
-        """The next block; empty where nothing more is to be measured."""
+    def _next(self, pool: Pool, affordable: float) -> Block:
+        """The next block, of what takes no longer than so many networks; empty if nothing more is to be measured."""
         statuses = self.machine.statuses()
+        count = min(BLOCK, int(affordable))
         if self.request.networks is not None:
-            count = min(count, self.request.networks - sum(statuses.get(key) == "ok" for key in keys))
+            count = min(count, self.request.networks - sum(statuses.get(key) == "ok" for key in self._keys))
         if count < 1:
             return Block(())
-        tried = {position for position, key in enumerate(keys) if key in statuses}
-        return next_block(pool, tried, count, informed=self.request.picking == "informed")
+        tried = {position for position, key in enumerate(self._keys) if key in statuses}
+        block = next_block(pool, tried, count, informed=self.request.picking == "informed")
+        spare = int((affordable - count) / OPERATOR_PACE)
+        operators = self._operators(statuses, LATER_OPERATORS if tried else FIRST_OPERATORS)
+        return replace(block, operators=operators[: max(spare, 0)]) if block.size else block
+
+    def _operators(self, statuses: Mapping[str, Status], count: int) -> Sequence[Part]:
+        measured = [part for part in self._shares if Workload(lower_part(part)).key in statuses]
+        if self.request.picking == "informed":
+            return next_operators(self._shares, measured, count)
+        free = [part for part in self._shares if part not in set(measured)]
+        order = np.random.default_rng([self.request.seed, len(measured)]).permutation(len(free))[:count]
+        return [free[position] for position in order]
 
     def _learned(self, begun_s: float) -> tuple[Knowledge | None, Point]:
         lesson = self.learn()
@@ -166,6 +191,11 @@ class Onboarding:
             width = float(np.expm1(intervals.overall))
             point = replace(point, half_width=width, coverage=intervals.coverage)
         return lesson.knowledge, point if error is None else replace(point, mape=error.mape)
+
+
+def _networks_worth(block: Block) -> float:
+    """Networks that take the time of a block."""
+    return len(block.drawn) + len(block.chosen) + OPERATOR_PACE * len(block.operators)
 
 
 def _check_any_ran(summary: ProfileSummary) -> None:

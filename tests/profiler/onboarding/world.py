@@ -36,6 +36,8 @@ class Staged:
         stop: What happens then: an interruption (Ctrl-C), or the exception of a process that is killed.
         failure: With what every workload fails, if anything.
         measured: Keys in the order of measuring.
+        networks: How many of them are networks.
+        calibrations: How often it was calibrated.
     """
 
     law_s: Callable[[Part | Architecture], float] = law_s
@@ -43,6 +45,7 @@ class Staged:
     stop: BaseException = field(default_factory=KeyboardInterrupt)
     failure: Failure | None = None
     measured: list[str] = field(default_factory=list)
+    networks: int = 0
     calibrations: int = 0
 
     def calibrate(self, target: Target, *, version: int, budget_s: float | None = None) -> Calibration:
@@ -65,6 +68,7 @@ class Staged:
                 interrupted = True
                 break
             self.measured.append(item.key)
+            self.networks += isinstance(item.source, Architecture)
             store.save(Result(item, self._measurement(item, settings), None, repeat=False))
         return self._summary(len(plan), interrupted)
 
