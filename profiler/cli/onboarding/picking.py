@@ -21,6 +21,8 @@ Array = npt.NDArray[np.float64]
 
 DRAWN_EACH: Final = 3
 """Of so many networks one is picked by chance, also where the others are chosen."""
+DRAWN_EACH_FIRST: Final = 2
+"""The same before anything was measured, so that two blocks of ten are enough to calibrate an interval."""
 _MACS_COLUMNS: Final = tuple(column + PER_KIND.index("gmacs") for column in COST_COLUMNS)
 
 
@@ -55,11 +57,12 @@ def next_block(pool: Pool, tried: Collection[int], count: int, *, informed: bool
         pool: Where to pick.
         tried: Positions of networks that were measured or failed.
         count: How many.
-        informed: Whether two of three are chosen for what they teach; otherwise all are drawn.
+        informed: Whether most are chosen for what they teach; otherwise all are drawn.
     """
     left = [position for position in range(len(pool.networks)) if position not in tried]
     count = min(count, len(left))
-    drawn = left[: -(-count // DRAWN_EACH)] if informed else left[:count]
+    each = (DRAWN_EACH if tried else DRAWN_EACH_FIRST) if informed else 1
+    drawn = left[: -(-count // each)]
     chosen = _chosen(pool, [*tried, *drawn], count - len(drawn)) if informed else []
     return Block([pool.networks[p] for p in drawn], [pool.networks[p] for p in chosen])
 

@@ -72,15 +72,16 @@ def test_from_nothing_to_a_model_that_answers(url: str, staged: Staged, tmp_path
     assert answer["model_id"] == found["model_id"]
 
 
-def test_every_third_network_is_picked_by_chance_and_alone_calibrates(url: str, staged: Staged) -> None:
+def test_some_networks_are_picked_by_chance_and_these_alone_calibrate(url: str, staged: Staged) -> None:
     found = document(onboard(url, "--networks", "20"))
     with Repository.open(url) as repository:
         runs = {run.id: run.kind for run in repository.runs(parse_target(TARGET))}
         rows = repository.measurements(limit=None)
     kinds = Counter(runs[row.run_id] for row in rows if row.kind == "network")
-    assert kinds == {"networks": 8, CHOSEN: 12}
-    assert found["curve"][-1]["drawn"] == 8
-    assert load_predictor(Path(found["path"])).knowledge.intervals.networks == 8
+    assert kinds == {"networks": 9, CHOSEN: 11}
+    assert found["curve"][-1]["drawn"] == 9
+    assert [point["half_width"] is not None for point in found["curve"]] == [False, True]
+    assert load_predictor(Path(found["path"])).knowledge.intervals.networks == 9
 
 
 def test_random_picking_draws_all_by_chance(url: str, staged: Staged) -> None:
