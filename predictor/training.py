@@ -114,7 +114,7 @@ def _learn_borrowing(
 ) -> _Learned:
     """Learn on top of what lenders say parts cost."""
     found: Borrowed = borrow(networks, costs, lenders, seed=seed)
-    facts = {**_described(found.choice), "borrowed": dict(found.mixture), "repriced": found.repriced}
+    facts = {**_described(found.choice), "borrowed": dict(found.shares)}
     error = _log_error(found.left_out_s, _latencies(networks))
     return _Learned(found.costs, found.latency, found.left_out_s, found.additive_s, error, facts)
 

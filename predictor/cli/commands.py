@@ -246,6 +246,6 @@ def _choices(facts: Mapping[str, object]) -> str:
     trees = facts.get("correction")
     boosted = f"boosted correction {trees}" if trees else "no boosted correction (it did not help)"
     lent = facts.get("borrowed")
-    weights = ", ".join(f"{weight:.3g} x {target}" for target, weight in lent.items()) if isinstance(lent, dict) else ""
-    borrowed = f"; costs of parts are {weights}" if weights else ""
+    shares = ", ".join(f"{share:.0%} from {target}" for target, share in lent.items()) if isinstance(lent, dict) else ""
+    borrowed = f"; costs of parts: {shares}" if shares else ""
     return f"prior shrunk by {facts.get('prior_strength')}, {boosted}{borrowed}"

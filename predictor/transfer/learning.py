@@ -15,10 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from hyctas.architecture import Architecture
-from predictor.correction import choose_boosting, correction_inputs, fit_correction
-from predictor.learning import Choice, Latency
+from predictor.correction import Boosting, fit_correction
 from predictor.part_table import COST_COLUMNS
-from predictor.prior import fit_prior, fold_numbers
+from predictor.prior import AdditivePrior, fit_prior, fold_numbers
 from predictor.transfer.lenders import Lending, additive_features
 from predictor.transfer.mixture import fit_mixture
 
@@ -27,6 +26,8 @@ Mask = npt.NDArray[np.bool_]
 
 STRENGTHS: Final = (30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 """Shrinkage towards the mixture to choose from, strongest first; see :func:`predictor.prior.fit_prior`."""
+SHORTEST_SHARE: Final = 1e-3
+"""A prediction of nothing counts as this share of what was measured, so that its logarithm is finite."""
 _COSTS: Final = list(COST_COLUMNS)
 
 
@@ -59,18 +60,18 @@ def lent_features(lenders: Sequence[Lending], networks: Sequence[Architecture]) 
 
 @dataclass(frozen=True, eq=False)
 class BorrowedLatency:
-    """A latency learned on top of a mixture.
+    """An additive latency learned on top of a mixture.
 
     Attributes:
         mixture: Weight of each lender.
-        latency: The end-to-end model, on features under that mixture.
-        choice: What was chosen on left-out folds.
+        prior: Weights of features under that mixture.
+        strength: The shrinkage that was chosen on left-out folds.
         left_out_s: Latency of each network as learned without its fold, in seconds; the choice is taken as given.
     """
 
     mixture: Array
-    latency: Latency
-    choice: Choice
+    prior: AdditivePrior
+    strength: float
     left_out_s: Array
 
 
@@ -82,20 +83,13 @@ def learn_borrowed(lent: LentFeatures, latency_s: Array, *, rng: np.random.Gener
     Args:
         lent: Features of the networks by each lender.
         latency_s: Measured, (networks,).
-        rng: Draws folds and the seed of boosting.
+        rng: Draws folds.
     """
-    folds = _folds(lent, latency_s, rng)
-    strength = _choose_strength(folds, latency_s)
+    strength = _choose_strength(_folds(lent, latency_s, rng), latency_s)
     mixture = fit_mixture(lent.lent_s, latency_s)
-    features = lent.mixed(mixture)
-    prior = fit_prior(features, latency_s, strength=strength)
-    inputs, log_ratio = correction_inputs(features, prior), np.log(latency_s / _left_out(folds, latency_s, strength))
-    choice = Choice(strength, choose_boosting(inputs, log_ratio, rng=rng))
-    correction = None if choice.boosting is None else fit_correction(inputs, log_ratio, choice.boosting)
+    prior = fit_prior(lent.mixed(mixture), latency_s, strength=strength)
     left_out_s = _left_out(_folds(lent, latency_s, rng), latency_s, strength)
-    if choice.boosting is not None:
-        left_out_s = left_out_s * _left_out_factor(inputs, log_ratio, choice, rng)
-    return BorrowedLatency(mixture, Latency(prior, correction), choice, left_out_s)
+    return BorrowedLatency(mixture, prior, strength, np.maximum(left_out_s, SHORTEST_SHARE * latency_s))
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,13 +128,12 @@ def _choose_strength(folds: Sequence[_Fold], latency_s: Array) -> float:
     return next(strength for strength, error in zip(STRENGTHS, errors, strict=True) if error <= allowed)
 
 
-def _left_out_factor(inputs: Array, log_ratio: Array, choice: Choice, rng: np.random.Generator) -> Array:
-    """What a correction that has not seen a network's fold multiplies its latency by."""
-    assert choice.boosting is not None
+def left_out_factor(inputs: Array, log_ratio: Array, boosting: Boosting, *, rng: np.random.Generator) -> Array:
+    """What a correction that has not seen a network's fold multiplies its latency by, (networks,)."""
     numbers = np.asarray(fold_numbers(len(log_ratio), rng))
     factor = np.empty_like(log_ratio)
     for number in np.unique(numbers):
         left_out = numbers == number
-        correction = fit_correction(inputs[~left_out], log_ratio[~left_out], choice.boosting)
+        correction = fit_correction(inputs[~left_out], log_ratio[~left_out], boosting)
         factor[left_out] = np.exp(correction.log_factor(inputs[left_out]))
     return factor

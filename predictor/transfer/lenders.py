@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -73,7 +73,19 @@ class Repriced:
         return OperatorCost(self.own.cost(part).cost_s * ratio, "estimated")
 
 
-Lending = Lender | Repriced
+@dataclass(frozen=True, eq=False)
+class OwnOperators:
+    """The borrower's own operators, which take part like a lender."""
+
+    own: OperatorCosts
+    target: ClassVar[str] = ""
+
+    def cost(self, part: Part) -> OperatorCost:
+        """What `part` costs on the borrower, measured or estimated."""
+        return self.own.cost(part)
+
+
+Lending = Lender | Repriced | OwnOperators
 
 
 def learn_lender(

@@ -136,7 +136,6 @@ def _registered(repository: Repository, target: Target, onboarded: Onboarded, ou
         "path": str(path),
         "expected_error": error,
         "borrowed": knowledge.facts.get("borrowed", {}),
-        "repriced": bool(knowledge.facts.get("repriced", False)),
         "interrupted": onboarded.interrupted,
         "curve": curve,
     }
@@ -166,9 +165,5 @@ def _described(document: dict[str, Any], db: str) -> str:
 
 
 def _described_borrowing(document: dict[str, Any]) -> str:
-    weights = ", ".join(f"{weight:.3g} x {name}" for name, weight in document["borrowed"].items())
-    if not weights:
-        return "nothing is borrowed: its own measurements predict as well"
-    if document["repriced"]:
-        return f"parts cost what they were measured or estimated at, times what networks make of it: {weights}"
-    return f"parts cost {weights}"
+    shares = ", ".join(f"{share:.0%} from {name}" for name, share in document["borrowed"].items())
+    return f"costs of parts: {shares}" if shares else "nothing is borrowed: its own measurements predict as well"
