@@ -100,6 +100,21 @@ def test_unknown_schema_version_is_refused(path, tmp_path):
         load_predictor(newer)
 
 
+def test_artifact_of_the_version_before_is_read(path, corrected, tmp_path):
+    import hashlib
+
+    manifest = json.loads((path / "manifest.json").read_bytes())
+    older = path.rename(tmp_path / "older")
+    parts = json.loads((older / "operators.json").read_bytes())
+    without = json.dumps([{key: part[key] for key in part if key != "borrowed"} for part in parts]).encode()
+    manifest["files"]["operators.json"] = hashlib.sha256(without).hexdigest()
+    content = json.dumps({**manifest, "schema_version": 1}).encode()
+    (older / "operators.json").write_bytes(without)
+    (older / "manifest.json").write_bytes(content)
+    loaded = load_predictor(older.rename(tmp_path / hashlib.sha256(content).hexdigest()[:16])).knowledge
+    assert (loaded.costs.measured, loaded.costs.borrowed) == (corrected.costs.measured, {})
+
+
 def test_failed_write_leaves_nothing(corrected, tmp_path, monkeypatch):
     def fail(*_):
         raise OSError(28, "No space left on device")

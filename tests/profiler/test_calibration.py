@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 
@@ -108,3 +110,17 @@ def test_target_without_a_runtime_cannot_be_calibrated(
     monkeypatch.setattr("profiler.session.RUNTIMES", staged)
     with pytest.raises(RuntimeUnavailable, match="no runtime 'tensorrt' here"):
         calibrate(parse_target("bench/tensorrt-fp32"), version=1, processes=2)
+
+
+@pytest.mark.parametrize(("budget_s", "processes"), [(None, 5), (1e-9, 2), (1e6, 5)])
+def test_short_budget_ends_calibrating_after_two_processes(
+    budget_s: float | None, processes: int, round_of: MakeRound, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def session(settings: object) -> Iterator[SimpleNamespace]:
+        yield SimpleNamespace(reference_id="staged")
+
+    monkeypatch.setattr("profiler.calibration.Session", session)
+    monkeypatch.setattr("profiler.calibration._probe", lambda *_: process(round_of, 1.0))
+    target = parse_target("paper/onnxruntime-fp32-t1")
+    assert calibrate(target, version=1, processes=5, budget_s=budget_s).processes == processes

@@ -145,9 +145,9 @@ class Onboarding:
             measured = self.machine.measure(block, calibration, budget_s=remaining_s)
             pace_s = (self.clock() - started_s) / _networks_worth(block)
             interrupted = measured.summary.interrupted
-            _check_any_ran(measured.summary)
             knowledge, point = self._learned(begun_s)
             self.machine.finish(measured, point)
+            _check_any_ran(measured.summary)
             curve.append(point)
             self.on_point(point)
         if knowledge is None:

@@ -162,6 +162,8 @@ def test_runtime_that_runs_nothing_ends_with_its_reason(url: str, staged: Staged
     result = onboard(url)
     assert result.exit_code == 1
     assert f"none of {FIRST_BLOCK} workloads ran: {FIRST_BLOCK} x build: no kernel for Resize" in result.stderr
+    with Repository.open(url) as repository:
+        assert {run.status for run in repository.runs()} == {"finished"}
 
 
 def test_no_known_target_is_said(url: str, staged: Staged) -> None:
