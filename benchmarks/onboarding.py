@@ -5,8 +5,8 @@
 
 Each target of the data set (:mod:`benchmarks.onboarding_data`) is the new one in turn, the others are known by the
 same networks that the new one may be measured on. What is measured next is picked, and learned from, by the code of
-``hyctas onboard``, from the data set instead of from the machine. Scored on 40 networks that nothing is picked from, no
-lender knows and nothing was tuned on: the last of the data set, while the first 40 served for tuning. Minutes are
+``hyctas onboard``, from the data set instead of from the machine. Scored on the last 40 networks of the data set, which
+nothing is picked from and no lender knows; how to borrow was chosen on the first 40. Minutes are
 those that measuring took; where the curve says ``random``, operators are picked at random too.
 """
 
