@@ -34,12 +34,12 @@ from hyctas.graph_json import decode_graph, encode_graph
 from hyctas.space import SearchSpace
 from hyctas.target import parse_target
 from hyctas.workload import Workload
+from profiler.parentage import die_with_parent
 from profiler.plan import PlannedWorkload, plan_operators, planned_network
 from profiler.runtimes.seeded_model import seeded_onnx
 from profiler.runtimes.tensorrt.building import EngineBuilder
 from profiler.runtimes.tensorrt.library import open_library
 from profiler.runtimes.tensorrt.settings import read_settings
-from profiler.worker import die_with_parent
 
 ONE_IN: Final[Mapping[str, int]] = MappingProxyType({"fp32": 1, "fp16": 1, "tf32": 10, "bf16": 10, "int8": 10})
 """By precision, one in how many operators of a kind is built."""

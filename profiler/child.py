@@ -18,14 +18,14 @@ _KEPT_CHARACTERS: Final = 500
 
 
 def start_child(module: str, *, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Run ``python -m module PARENT_PID``, with pipes to its stdin and from its stdout.
+    """Run ``main()`` of a module in a process that ends with this one, with pipes to its stdin and from its stdout.
 
     The process finds modules where this one does, but not in the current folder unless that is on the path. CUDA counts
     GPUs there in the order of the PCI bus, as NVML does.
     """
     path = os.pathsep.join(folder or os.getcwd() for folder in sys.path)
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", module, str(os.getpid())],
+        [sys.executable, "-P", "-m", "profiler.parentage", module, str(os.getpid())],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=stderr,

@@ -1,4 +1,4 @@
-"""The probing process: ``python -m profiler.probe_worker PARENT_PID``; opens targets one by one, answers on stdout.
+"""The probing process; opens targets one by one, answers on stdout.
 
 A process of its own, because what is probed may crash or hang: a CUDA library without a driver does either.
 """
@@ -6,7 +6,6 @@ A process of its own, because what is probed may crash or hang: a CUDA library w
 from __future__ import annotations
 
 import os
-import sys
 
 import msgspec
 
@@ -17,7 +16,7 @@ from hyctas.layers import conv_bn_relu
 from hyctas.target import parse_target
 from profiler.runtimes import Runtime, open_runtime
 from profiler.runtimes.tensorrt.cuda import BINDING_VARIABLE, prefer_binding
-from profiler.worker import claim_channel, die_with_parent, host_environment
+from profiler.worker import claim_channel, host_environment
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -50,7 +49,6 @@ class Answer(msgspec.Struct, frozen=True):
 
 def main() -> None:
     """Answer the one request."""
-    die_with_parent(int(sys.argv[1]))
     requests, answers = claim_channel()
     request = msgspec.json.decode(requests.readline(), type=Request)
     for name in request.targets:
@@ -81,7 +79,3 @@ def _try_out(runtime: Runtime) -> None:
 def _small_network() -> Graph:
     b = GraphBuilder("probe")
     return b.build(conv_bn_relu(b, b.input("x", (1, 8, 16, 16)), 8, kernel=3, name="conv"))
-
-
-if __name__ == "__main__":
-    main()

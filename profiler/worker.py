@@ -1,18 +1,15 @@
-"""The measuring process: ``python -m profiler.worker PARENT_PID``; reads requests on stdin, answers on stdout.
+"""The measuring process; reads requests on stdin, answers on stdout.
 
-It ends when its parent does (end of file on stdin, and a death signal on Linux). Whatever a runtime
+It ends when its parent does (end of file on stdin, and :mod:`profiler.parentage`). Whatever a runtime
 prints goes to stderr, so that it cannot break into the answers.
 """
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import platform
-import signal
 import socket
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -53,12 +50,10 @@ from profiler.stopping import StoppingRule
 from profiler.versions import firmware, own_version
 
 CALL_FLOOR_RUNS: Final = 200
-_PR_SET_PDEATHSIG: Final = 1
 
 
 def main() -> None:
     """Serve requests until stdin ends."""
-    die_with_parent(int(sys.argv[1]))
     gc.disable()
     requests, answers = claim_channel()
     channel = Channel(answers)
@@ -73,18 +68,6 @@ def main() -> None:
         return
     for line in requests:
         worker.answer(line)
-
-
-def die_with_parent(parent: int) -> None:
-    """Ask the kernel to kill this process when `parent` dies, and leave Ctrl-C to the parent.
-
-    Where there is no such call, the end of file on stdin ends the process once it has finished its block.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            raise SystemExit("the parent is gone")
 
 
 def claim_channel() -> tuple[BinaryIO, BinaryIO]:
@@ -249,7 +232,3 @@ def _host_time_s(engine: Engine) -> float:
 def _almost_nothing() -> Graph:
     b = GraphBuilder("call floor")
     return b.build(relu(b, b.input("x", (1, 1, 1, 1))))
-
-
-if __name__ == "__main__":
-    main()

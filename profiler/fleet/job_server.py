@@ -21,7 +21,8 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Final
 
 from profiler.fleet.job_process import Answer
-from profiler.worker import claim_channel, die_with_parent
+from profiler.parentage import die_with_parent
+from profiler.worker import claim_channel
 
 LOOK_S: Final = 0.1
 Do = Callable[[Mapping[str, Any]], Answer]
