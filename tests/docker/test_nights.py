@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from hyctas.target import parse_target
-from profiler.nightly.config import read_config
+from profiler.nightly.config_file import read_config
 
 LIMIT_S = 60.0
 
