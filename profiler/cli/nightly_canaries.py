@@ -17,6 +17,7 @@ from profiler.cli.measuring import Measured, Work, calibration_of
 from profiler.cli.options import Options
 from profiler.cli.store import RepositoryStore
 from profiler.device import LocalMachine
+from profiler.interruption import uninterrupted
 from profiler.nightly.witness import witness
 from profiler.plan import PlannedWorkload
 from profiler.store import Result
@@ -40,7 +41,8 @@ def measure_canaries(
         calibration.target, canaries, calibration.normaliser, seed=drawn, build_limit_s=options.build_limit_s
     )
     for planned, measurement in found:
-        store.save(Result(planned, measurement, None, repeat=True))
+        with uninterrupted():
+            store.save(Result(planned, measurement, None, repeat=True))
         ended[measurement.status(calibration.normaliser)] += 1
     return ended
 

@@ -19,8 +19,10 @@ from hyctas.job import CANARIES
 from hyctas.measurement import Measurement
 from hyctas.parts import Part
 from hyctas.target import Target
+from profiler.cli.store import RepositoryStore
 from profiler.fleet.host_lock import HostLock
 from profiler.nightly.series import REFERENCE
+from profiler.store import Result as StoredResult
 from tests.profiler.nightly.conftest import add_table, night, run
 
 pytestmark = pytest.mark.slow
@@ -177,6 +179,21 @@ def test_night_that_was_cut_short_goes_on(
         assert 27 <= repository.count(wanted) <= 27 + 2
         ended = {run.status for run in repository.runs(target) if run.kind == CANARIES}
     assert ended == {"interrupted", "finished"}
+
+
+def test_interruption_while_a_result_is_stored_waits_until_it_is(
+    config: Path, url: str, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = RepositoryStore.save
+
+    def save_amid_ctrl_c(self: RepositoryStore, result: StoredResult) -> None:
+        signal.raise_signal(signal.SIGINT)
+        save(self, result)
+
+    monkeypatch.setattr(RepositoryStore, "save", save_amid_ctrl_c)
+    assert run(config).exit_code == 130
+    with Repository.open(url) as repository:
+        assert repository.count(MeasurementFilter(target=target)) == 1
 
 
 def test_old_rounds_and_reports_are_dropped_and_said(config: Path, url: str, target: Target, tmp_path: Path) -> None:
