@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from db.records import ModelRecord
 from db.repository import Repository
 from hyctas.errors import ArtifactError
 from hyctas.target import Target
@@ -70,12 +69,8 @@ def admit(
     if not held_out:
         return Admission(True, "no network is held out to compare on: only operators were measured")
     try:
-        older = _load(record)
+        older = load_predictor(Path(record.path))
     except (ArtifactError, OSError) as error:
         return Admission(True, f"{record.model_id} cannot be read any more: {error}")
     comparison = compare(Predictor(knowledge, "new"), older, held_out, tolerance=tolerance)
     return Admission(comparison.no_worse, comparison.reason, comparison)
-
-
-def _load(record: ModelRecord) -> Predictor:
-    return load_predictor(Path(record.path))
